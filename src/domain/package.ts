@@ -1,0 +1,53 @@
+import type { Limits } from "./limits.ts";
+
+/** How the guest of a package is started. Decided from its manifest, independent of any driver. */
+export type Guest =
+  | {
+      readonly kind: "python";
+      /** Wanted version, `3.11`; null: any that the environment offers. */
+      readonly version: string | null;
+      /** Module in the package's folder, dotted. */
+      readonly module: string;
+      /** Callable in that module. */
+      readonly callable: string;
+    }
+  | {
+      readonly kind: "javascript";
+      /** File in the package's folder, relative, `/` as separator. */
+      readonly file: string;
+      /** Name of the exported function. */
+      readonly export: string;
+    }
+  | {
+      /** A program without an SDK: raw on stdin, JSON or JSON Lines on stdout, exit status 0. */
+      readonly kind: "command";
+      /** First element is looked up in the package's folder when it contains `/`, else on the PATH. */
+      readonly argv: readonly string[];
+    };
+
+/** What happens to the memory of a run when it ends. DESIGN: `fresh` < `fork` < `reuse` in reuse. */
+export type StatePolicy = "fresh" | "fork" | "reuse";
+
+export interface Manifest {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly version: string | null;
+  readonly consumes: readonly string[];
+  readonly produces: readonly string[];
+  readonly guest: Guest;
+  /** Overrides of DEFAULT_LIMITS that the package asks for. */
+  readonly limits: Partial<Limits>;
+  /** Output schema, `openkat/1`. */
+  readonly schema: string;
+  readonly onInvalid: "fail" | "skip";
+}
+
+/** A normalizer ready to be run: manifest plus an immutable copy of its folder, named by digest. */
+export interface Package {
+  readonly manifest: Manifest;
+  /** `sha256:<hex>` over the folder's files; rules in `src/packages/digest.ts`. */
+  readonly digest: string;
+  /** Absolute path of the copy that runs (readable by any user), never the user's own folder. */
+  readonly folder: string;
+}

@@ -1,0 +1,11 @@
+/** One raw file, fetched and ready to be handed to a sandbox. It lies in a file, never whole in our memory. */
+export interface Raw {
+  /** Id in Bytes; for a file from a command line a UUID derived from its digest. */
+  readonly id: string;
+  /** Absolute path of the bytes on this machine. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  readonly mimeTypes: readonly string[];
+}

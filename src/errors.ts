@@ -1,0 +1,192 @@
+/**
+ * Every error that Whiskers reports, as a row: whose fault it is, whether trying again may help,
+ * the exit code of a command that ends with it, and what to do. Retry, exit code and alert follow
+ * from the row; nothing else decides them. `src/errors.test.ts` holds this table, the type and
+ * docs/errors.md together.
+ */
+export type Fault = "normalizer" | "operator" | "upstream" | "platform";
+
+interface Row {
+  readonly fault: Fault;
+  readonly retryable: boolean;
+  /** 1: a normalizer failed; 2: wrong usage or unreadable input; 3: the platform failed. */
+  readonly exitCode: 1 | 2 | 3;
+  readonly summary: string;
+  readonly remedy: string;
+}
+
+export const ERRORS = {
+  "normalizer-raised": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The normalizer raised an error.",
+    remedy: "Read the stack below the message; run it again on the same raw file with `whiskers run`.",
+  },
+  "normalizer-load-failed": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The normalizer could not be loaded: its module, entry point or an import is missing or broken.",
+    remedy:
+      "Check `entrypoint` in normalizer.json and that every import is in the package or its environment.",
+  },
+  "normalizer-crashed": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The normalizer's process ended without saying that it was done.",
+    remedy:
+      "Look at its last log lines; exit status 0 alone is not success where the guest protocol is spoken.",
+  },
+  "time-limit": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The normalizer ran longer than its time limit and was ended.",
+    remedy: "Raise `limits.time` in normalizer.json or `--timeout`, or find out what it waits for.",
+  },
+  "memory-limit": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The normalizer needed more memory than its limit and was ended.",
+    remedy: "Raise `limits.memory` in normalizer.json or `--memory`, or process the raw file in pieces.",
+  },
+  "output-limit": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The normalizer gave more output than its limit and was ended.",
+    remedy: "Raise `limits.output` or `limits.records` in normalizer.json if this much output is right.",
+  },
+  "log-limit": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The normalizer flooded its log and was ended.",
+    remedy: "Log less: the log is for people.",
+  },
+  "protocol-violation": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The guest broke the guest protocol.",
+    remedy: "Use an SDK, or check your implementation against protocol/vectors/.",
+  },
+  "protocol-version": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The guest speaks no version of the guest protocol that this Whiskers speaks.",
+    remedy: "Build the package with an SDK of this release, or upgrade Whiskers.",
+  },
+  "invalid-output": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The normalizer gave records that do not fit the schema; nothing is delivered.",
+    remedy: "Fix the records named in the rejections, or set `onInvalid` to `skip` in normalizer.json.",
+  },
+  cancelled: {
+    fault: "operator",
+    retryable: true,
+    exitCode: 1,
+    summary: "The run was cancelled.",
+    remedy: "Run it again.",
+  },
+  usage: {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "The command was used wrongly.",
+    remedy: "See `whiskers help COMMAND`.",
+  },
+  "config-invalid": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "A setting has a value that cannot be used.",
+    remedy: "Correct the setting that the message names.",
+  },
+  "input-unreadable": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "An input file cannot be read, or is not what it should be.",
+    remedy: "Give a raw file, a folder of raw files, or the ZIP that OpenKAT's download gives.",
+  },
+  "manifest-invalid": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "The package's normalizer.json is missing or wrong.",
+    remedy: "Correct the key that the message names; docs/manifest.md lists them all.",
+  },
+  "package-unreadable": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "The package's folder cannot be read, or holds something that a package may not hold.",
+    remedy: "Remove or fix the file that the message names.",
+  },
+  "environment-missing": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "This machine has no interpreter or program that the package asks for.",
+    remedy: "Install it, or choose a runtime with a root filesystem of its own.",
+  },
+  "runtime-unavailable": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 3,
+    summary: "The runtime that was asked for does not work on this machine.",
+    remedy: "Run `whiskers doctor`: it says what is missing and how to get it.",
+  },
+  "state-unsupported": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "The state policy that was asked for is not possible with this guest and runtime.",
+    remedy: "Use `--state fresh`, which every guest and runtime can do.",
+  },
+  "sandbox-failed": {
+    fault: "platform",
+    retryable: true,
+    exitCode: 3,
+    summary: "The sandbox could not be started, or ended by something other than its guest.",
+    remedy: "Run `whiskers doctor`; the message holds what the runtime said.",
+  },
+  "state-locked": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "Another process uses this embedded database.",
+    remedy: "Set DATABASE_URL to a PostgreSQL server to run several processes, or stop the other one.",
+  },
+  internal: {
+    fault: "platform",
+    retryable: true,
+    exitCode: 3,
+    summary: "Whiskers itself failed.",
+    remedy: "This is a defect: report it with the message and stack.",
+  },
+} as const satisfies Record<string, Row>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a row in ERRORS. `message` names what, where and which value; the remedy is the row's. */
+export class WhiskersError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = "WhiskersError";
+    this.code = code;
+  }
+
+  get row(): Row {
+    return ERRORS[this.code];
+  }
+}
