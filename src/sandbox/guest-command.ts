@@ -1,0 +1,87 @@
+import path from "node:path/posix";
+
+import type { Limits } from "../domain/limits.ts";
+import type { Package, StatePolicy } from "../domain/package.ts";
+
+/** Where things lie as the guest sees them. All absolute. */
+export interface GuestPaths {
+  /** `/whiskers/package` in a sandbox. */
+  readonly packageFolder: string;
+  /** Holds `python/` and `typescript/`; `/whiskers/sdk` in a sandbox. */
+  readonly sdkFolder: string;
+  /** Of Python or Node; null: `python3` or `node` of the PATH. Must be the program itself, not a shim. */
+  readonly interpreter: string | null;
+  /** The NormalizerMeta of the plain form; `/whiskers/meta.json` in a sandbox. */
+  readonly metaFile: string;
+  /** /tmp belongs to this sandbox alone, so a `fork` guest may, and must, empty it between runs. */
+  readonly privateTmp: boolean;
+}
+
+export interface GuestCommand {
+  readonly argv: readonly string[];
+  /** The complete environment: nothing else may be in it. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How the guest of a package is started. The one place that knows it. */
+export function guestCommand(
+  pkg: Package,
+  state: StatePolicy,
+  paths: GuestPaths,
+  limits: Limits,
+): GuestCommand {
+  const guest = pkg.manifest.guest;
+  switch (guest.kind) {
+    case "python":
+      return {
+        // -s: no packages from a home folder. The SDK takes its own folder from the path again.
+        argv: [paths.interpreter ?? "python3", "-s", path.join(paths.sdkFolder, "python/start.py")],
+        env: {
+          ...commonEnv(paths, state),
+          WHISKERS_ENTRYPOINT: `${guest.module}:${guest.callable}`,
+          PYTHONDONTWRITEBYTECODE: "1",
+          // The same input must give the same output, also in the order of a set.
+          PYTHONHASHSEED: "0",
+          PYTHONUTF8: "1",
+        },
+      };
+    case "javascript":
+      return {
+        argv: [
+          paths.interpreter ?? "node",
+          `--max-old-space-size=${oldSpaceMiB(limits)}`,
+          "--no-warnings",
+          path.join(paths.sdkFolder, "typescript/start.ts"),
+        ],
+        env: { ...commonEnv(paths, state), WHISKERS_ENTRYPOINT: `${guest.file}:${guest.export}` },
+      };
+    case "command": {
+      const [program = "", ...args] = guest.argv;
+      return {
+        argv: [program.includes("/") ? path.resolve(paths.packageFolder, program) : program, ...args],
+        env: { ...commonEnv(paths, state), WHISKERS_META: paths.metaFile },
+      };
+    }
+  }
+}
+
+function commonEnv(paths: GuestPaths, state: StatePolicy): Record<string, string> {
+  return {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    HOME: "/tmp",
+    TMPDIR: "/tmp",
+    LANG: "C.UTF-8",
+    WHISKERS_STATE: state,
+    WHISKERS_PACKAGE: paths.packageFolder,
+    ...(paths.privateTmp ? { WHISKERS_SANDBOXED: "1" } : {}),
+  };
+}
+
+/**
+ * V8's own limit, below the sandbox's: a quarter (at least 64 MiB) is for Node itself and for
+ * buffers, which V8 does not count.
+ */
+function oldSpaceMiB(limits: Limits): number {
+  const memoryMiB = Math.floor(limits.memoryBytes / (1024 * 1024));
+  return Math.max(32, memoryMiB - Math.max(64, Math.floor(memoryMiB / 4)));
+}
