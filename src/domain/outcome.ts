@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../errors.ts";
+import type { Limits } from "./limits.ts";
 import type { StatePolicy } from "./package.ts";
 
 /** How a run ended. A normalizer's trouble is a value of this type; the platform's trouble is thrown. */
@@ -67,6 +68,10 @@ export interface RunResult {
   /** Milliseconds per phase: `open` (until ready; 0 when warm), `run`. */
   readonly timingsMs: { readonly open: number; readonly run: number };
   readonly runtime: { readonly driver: string; readonly version: string };
+  /** Interpreter and all else that the run depended on and the package does not hold. */
+  readonly environment: { readonly name: string; readonly version: string; readonly digest: string | null };
   readonly state: StatePolicy;
+  /** What the run was allowed: the defaults, the package's wishes and the caller's, in rising order. */
+  readonly limits: Limits;
   readonly protections: readonly Protection[];
 }
