@@ -1,0 +1,106 @@
+import { posix } from "node:path";
+
+import { didYouMean } from "../domain/closest.ts";
+import type { Guest } from "../domain/package.ts";
+import type { Complaint } from "./manifest-error.ts";
+
+const ENVIRONMENTS = ["python", "node", "javascript", "typescript", "command", "none"] as const;
+
+const IDENTIFIER = String.raw`[\p{L}_][\p{L}\p{N}_]*`;
+const PYTHON_ENTRYPOINT = new RegExp(
+  `^(?<module>${IDENTIFIER}(?:\\.${IDENTIFIER})*)(?::(?<callable>${IDENTIFIER}))?$`,
+  "u",
+);
+const JAVASCRIPT_ENTRYPOINT =
+  /^(?<file>[^:\u0000-\u001f]{1,255}\.(?:ts|mts|cts|js|mjs|cjs))(?::(?<export>[\p{L}_$][\p{L}\p{N}_$]*))?$/u;
+
+/** `environment` and `entrypoint` of normalizer.json: how the guest is started. */
+export function parseGuest(environment: unknown, entrypoint: unknown, complain: Complaint): Guest {
+  if (environment === undefined && Array.isArray(entrypoint)) return commandGuest(entrypoint, complain);
+  if (typeof environment !== "string") {
+    throw complain("environment", environment, '"python", "python:3.11", "node" or "command"');
+  }
+  const [name = "", version] = environment.split(":", 2);
+  if (version !== undefined && name !== "python") {
+    throw complain("environment", environment, `${JSON.stringify(name)} without a version`);
+  }
+  switch (name) {
+    case "python":
+      return pythonGuest(environment, version ?? null, entrypoint, complain);
+    case "node":
+    case "javascript":
+    case "typescript":
+      return javascriptGuest(entrypoint, complain);
+    case "command":
+    case "none":
+      return commandGuest(entrypoint, complain);
+    default:
+      throw complain(
+        "environment",
+        environment,
+        `"python", "python:3.11", "node" or "command"${didYouMean(name, ENVIRONMENTS)}`,
+      );
+  }
+}
+
+function pythonGuest(
+  environment: string,
+  version: string | null,
+  entrypoint: unknown,
+  complain: Complaint,
+): Guest {
+  if (version !== null && !/^3\.(?:[89]|[1-9]\d)$/u.test(version)) {
+    throw complain("environment", environment, 'a version of Python from 3.8 on, as "python:3.11"');
+  }
+  const found = typeof entrypoint === "string" ? PYTHON_ENTRYPOINT.exec(entrypoint)?.groups : undefined;
+  // "normalize.py" would be taken for the module `py` in the package `normalize`.
+  if (found === undefined || found["module"]?.endsWith(".py") === true) {
+    throw complain(
+      "entrypoint",
+      entrypoint,
+      '"module:function", such as "normalize:run" for run() in normalize.py',
+    );
+  }
+  return {
+    kind: "python",
+    version,
+    module: found["module"] ?? "",
+    callable: found["callable"] ?? "run",
+  };
+}
+
+function javascriptGuest(entrypoint: unknown, complain: Complaint): Guest {
+  const found = typeof entrypoint === "string" ? JAVASCRIPT_ENTRYPOINT.exec(entrypoint)?.groups : undefined;
+  const file = posix.normalize(found?.["file"] ?? "");
+  if (found === undefined || file.startsWith("../") || posix.isAbsolute(file)) {
+    throw complain(
+      "entrypoint",
+      entrypoint,
+      '"file:function" with a file of this folder that ends in .ts, .mts, .cts, .js, .mjs or .cjs, such as "normalize.ts:run"',
+    );
+  }
+  return { kind: "javascript", file, export: found["export"] ?? "run" };
+}
+
+function commandGuest(entrypoint: unknown, complain: Complaint): Guest {
+  const expected = 'a list of a program and its arguments, such as ["jq", "-c", "."]';
+  if (!Array.isArray(entrypoint) || entrypoint.length === 0 || entrypoint.length > 256) {
+    throw complain("entrypoint", entrypoint, expected);
+  }
+  const argv = entrypoint.map((entry: unknown, index) => {
+    if (typeof entry !== "string" || entry.length > 65_536 || entry.includes("\0")) {
+      throw complain(`entrypoint[${index}]`, entry, expected);
+    }
+    return entry;
+  });
+  const program = argv[0] ?? "";
+  if (program === "") throw complain("entrypoint[0]", program, expected);
+  if (program.includes("/") && (posix.isAbsolute(program) || posix.normalize(program).startsWith("../"))) {
+    throw complain(
+      "entrypoint[0]",
+      program,
+      "a program of this folder, or a name that is looked up on the PATH",
+    );
+  }
+  return { kind: "command", argv };
+}

@@ -1,0 +1,82 @@
+import { open, realpath, stat } from "node:fs/promises";
+import path from "node:path";
+
+import type { Guest, Manifest, Package } from "../domain/package.ts";
+import { fileTroubleOf } from "../domain/unknown.ts";
+import { WhiskersError } from "../errors.ts";
+import { parseManifest } from "./manifest.ts";
+import { storePackage } from "./store.ts";
+
+const MOST_MANIFEST_BYTES = 256 * 1024;
+
+/**
+ * Makes the package in a folder ready to be run: hashes it, puts a copy into the store under `home`, and
+ * reads the manifest of that copy. An unchanged folder is neither read nor copied again.
+ * @param folder path of a folder with a normalizer.json
+ * @throws WhiskersError `package-unreadable`, `manifest-invalid`
+ */
+export async function openPackage(folder: string, { home }: { readonly home: string }): Promise<Package> {
+  const source = await realFolder(folder);
+  // Before the copy: a folder without a manifest may be anything, also very large.
+  await readManifest(source, folder);
+  const stored = await storePackage(source, path.resolve(home));
+  const manifest = await readManifest(stored.folder, folder);
+  await checkProgram(manifest.guest, stored.folder, folder);
+  return { manifest, digest: stored.digest, folder: stored.folder };
+}
+
+async function realFolder(folder: string): Promise<string> {
+  try {
+    const real = await realpath(folder);
+    if (!(await stat(real)).isDirectory()) throw new Error("it is not a folder");
+    return real;
+  } catch (cause) {
+    throw new WhiskersError("package-unreadable", `${folder}: ${fileTroubleOf(cause)}`, { cause });
+  }
+}
+
+/** @param shownAs folder as errors call it */
+async function readManifest(folder: string, shownAs: string): Promise<Manifest> {
+  const file = path.join(shownAs, "normalizer.json");
+  return parseManifest(await readText(path.join(folder, "normalizer.json"), file), file);
+}
+
+async function readText(file: string, shownAs: string): Promise<string> {
+  const buffer = Buffer.alloc(MOST_MANIFEST_BYTES + 1);
+  let length = 0;
+  try {
+    await using handle = await open(file);
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+  } catch (cause) {
+    throw new WhiskersError("manifest-invalid", `${shownAs}: ${fileTroubleOf(cause)}`, { cause });
+  }
+  if (length > MOST_MANIFEST_BYTES) {
+    throw new WhiskersError("manifest-invalid", `${shownAs} is longer than ${MOST_MANIFEST_BYTES} bytes`);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(buffer.subarray(0, length));
+  } catch (cause) {
+    throw new WhiskersError("manifest-invalid", `${shownAs} is not UTF-8`, { cause });
+  }
+}
+
+/** Here, because a runtime could not tell a missing program of the package's from a fault of its own. */
+async function checkProgram(guest: Guest, folder: string, shownAs: string): Promise<void> {
+  const program = guest.kind === "command" ? guest.argv[0] : undefined;
+  if (program?.includes("/") !== true) return;
+  const mode = await stat(path.join(folder, program)).then(
+    (stats) => (stats.isFile() ? stats.mode : null),
+    () => null,
+  );
+  if (mode === null || (mode & 0o100) === 0) {
+    throw new WhiskersError(
+      "manifest-invalid",
+      `${path.join(shownAs, "normalizer.json")}: entrypoint[0] is ${JSON.stringify(program)}: ` +
+        (mode === null ? "no such file in this folder" : "that file is not executable (chmod +x)"),
+    );
+  }
+}
