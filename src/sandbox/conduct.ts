@@ -1,0 +1,243 @@
+import type { Limits } from "../domain/limits.ts";
+import type { NormalizerMeta } from "../domain/meta.ts";
+import type { Outcome, RunResult, Usage } from "../domain/outcome.ts";
+import type { StatePolicy } from "../domain/package.ts";
+import type { Raw } from "../domain/raw.ts";
+import { WhiskersError } from "../errors.ts";
+import { decideOutcome } from "./decide-outcome.ts";
+import type { Cause } from "./decide-outcome.ts";
+import type { Driver, Ending, Prepared } from "./driver.ts";
+import type { Opened, RunEnd } from "./link.ts";
+import type { Lease, LeaseRequest, Pool } from "./pool.ts";
+import type { RecordSink } from "./record-sink.ts";
+import { within } from "./within.ts";
+
+/** From asking a sandbox to end until it is made to, milliseconds. */
+const TERMINATE_GRACE_MS = 500;
+/** From the end of its output, or from SIGKILL, until we stop waiting for the end of its processes. */
+const ENDED_WAIT_MS = 500;
+const USAGE_WAIT_MS = 100;
+
+export interface RunRequest {
+  readonly meta: NormalizerMeta;
+  /** One in the normal case; the first is the one that `meta` describes. */
+  readonly raws: readonly Raw[];
+}
+
+export interface ConductRequest extends RunRequest {
+  readonly pool: Pool;
+  readonly driver: Driver;
+  readonly prepared: Prepared;
+  readonly limits: Limits;
+  readonly state: StatePolicy;
+}
+
+/**
+ * One run, from a lease of a sandbox to its result. Records go to `sink` while it runs; they count
+ * only if the outcome is `succeeded`. Whatever the guest and its streams do, it resolves within
+ * `startMs` (cold only) + `wallMs` + 2 s, and the sandbox is idle again or being taken down by then.
+ * @throws WhiskersError `sandbox-failed` the runtime failed; `state-unsupported` this guest cannot
+ * fork; `input-unreadable` a raw file cannot be read. And whatever the sink throws.
+ */
+export async function conduct(
+  request: ConductRequest,
+  sink: RecordSink,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  const startedAtMs = performance.now();
+  let lease: Lease;
+  try {
+    lease = await request.pool.acquire(leaseRequest(request), signal);
+  } catch (error) {
+    if (error instanceof WhiskersError && error.code === "cancelled")
+      return neverStarted(request, error, startedAtMs);
+    throw error;
+  }
+  let kept = false;
+  let usage: Usage = UNKNOWN_USAGE;
+  try {
+    let openMs = 0;
+    let cause: Cause | null = null;
+    if (!lease.warm) {
+      cause = await open(request, lease, startedAtMs, signal);
+      openMs = performance.now() - startedAtMs;
+    }
+    const runStartedAtMs = performance.now();
+    cause ??= await run(request, lease, sink, signal);
+    const runMs = endedAtMs(cause, lease) - runStartedAtMs;
+
+    const ending = await bringDown(cause, lease);
+    usage = await readUsage(lease);
+    const { logs, logBytesDropped } = lease.link.logs.finish();
+    const outcome = decideOutcome(cause, ending, lease.link.logs.lastErrorLine, isPlain(request));
+    kept = lease.link.state === "idle";
+    return {
+      outcome,
+      logs,
+      logBytesDropped,
+      usage: {
+        cpuMs: usage.cpuMs === null ? null : Math.max(0, usage.cpuMs - lease.cpuMsBefore),
+        peakMemoryBytes: usage.peakMemoryBytes,
+      },
+      timingsMs: { open: openMs, run: Math.max(0, runMs) },
+      runtime: lease.sandbox.runtime,
+      environment: request.prepared.environment,
+      state: request.state,
+      limits: request.limits,
+      protections: lease.sandbox.protections,
+    };
+  } finally {
+    await lease.release(kept, usage);
+  }
+}
+
+/** Waits until the guest is ready. Null: it is. */
+async function open(
+  request: ConductRequest,
+  lease: Lease,
+  startedAtMs: number,
+  signal: AbortSignal,
+): Promise<Cause<Opened> | null> {
+  const { startMs } = request.limits;
+  const leftMs = startedAtMs + startMs - performance.now();
+  const timeLimit = `it was not ready within ${startMs} ms`;
+  const cause = await firstCause(lease, lease.link.opened, leftMs, timeLimit, signal);
+  if (cause.kind !== "guest" || cause.end.kind !== "ready") return cause;
+  if (request.state === "fork" && !cause.end.fork) {
+    lease.link.end();
+    const message = `the guest of \`${request.prepared.pkg.manifest.id}\` cannot fork, so state \`fork\` is not possible`;
+    throw new WhiskersError("state-unsupported", message);
+  }
+  return null;
+}
+
+function run(
+  request: ConductRequest,
+  lease: Lease,
+  sink: RecordSink,
+  signal: AbortSignal,
+): Promise<Cause<RunEnd>> {
+  const { wallMs } = request.limits;
+  const end = lease.link.run({ meta: request.meta, raws: request.raws, sink });
+  return firstCause(lease, end, wallMs, `it was not done within ${wallMs} ms`, signal);
+}
+
+/** Races the guest against its deadline and against cancellation. An answer that was given is not taken back. */
+function firstCause<T extends Opened | RunEnd>(
+  lease: Lease,
+  end: Promise<T>,
+  leftMs: number,
+  timeLimit: string,
+  signal: AbortSignal,
+): Promise<Cause<T>> {
+  return new Promise((resolve) => {
+    const decide = (cause: Cause<T>): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", cancel);
+      lease.onCancel = null;
+      resolve(cause);
+    };
+    const timer = setTimeout(
+      () => {
+        // A guest that has answered has its own, short, time to settle.
+        if (lease.link.state !== "settling") decide({ kind: "time-limit", message: timeLimit });
+      },
+      Math.max(0, leftMs),
+    );
+    const cancel = (): void => {
+      if (lease.link.state === "settling") lease.link.end();
+      else decide({ kind: "cancelled" });
+    };
+    const decideByGuest = async (): Promise<void> => {
+      decide({ kind: "guest", end: await end });
+    };
+    void decideByGuest();
+    lease.onCancel = cancel;
+    signal.addEventListener("abort", cancel);
+    if (signal.aborted) cancel();
+  });
+}
+
+function endedAtMs(cause: Cause, lease: Lease): number {
+  const answered = cause.kind === "guest" && (cause.end.kind === "done" || cause.end.kind === "failed");
+  return answered && lease.link.answeredAtMs > 0 ? lease.link.answeredAtMs : performance.now();
+}
+
+/**
+ * Leaves an idle guest alone; ends every other, the harder the less it deserves. Returns how it
+ * ended by itself; null when it lives or when it was made to end, which says nothing about it.
+ */
+async function bringDown(cause: Cause, lease: Lease): Promise<Ending | null> {
+  const { link, sandbox } = lease;
+  if (cause.kind === "guest" && link.state === "idle") {
+    // What it printed before it answered is in the pipe by now, and read in this turn of the loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    return null;
+  }
+  link.end();
+  if (cause.kind === "guest" && (cause.end.kind === "gone" || cause.end.kind === "failed")) {
+    const ending = await within(ENDED_WAIT_MS, sandbox.ended, null);
+    if (ending !== null) {
+      await errorsRead(lease);
+      return ending;
+    }
+  } else if (cause.kind === "guest" && cause.end.kind === "done") {
+    await within(ENDED_WAIT_MS, sandbox.ended, null);
+    await errorsRead(lease);
+  } else if (cause.kind !== "guest") {
+    sandbox.signal("terminate");
+    await within(TERMINATE_GRACE_MS, sandbox.ended, null);
+  }
+  sandbox.signal("kill");
+  await within(ENDED_WAIT_MS, sandbox.ended, null);
+  return null;
+}
+
+/** The rest of what an ended guest printed; a process that got away may hold the stream open. */
+async function errorsRead(lease: Lease): Promise<void> {
+  const { errors } = lease.sandbox;
+  if (errors.readableEnded || errors.destroyed) return;
+  const end = new Promise<void>((resolve) => {
+    errors.once("end", resolve);
+    errors.once("close", resolve);
+  });
+  await within(USAGE_WAIT_MS, end, undefined);
+}
+
+async function readUsage(lease: Lease): Promise<Usage> {
+  try {
+    return await within(USAGE_WAIT_MS, lease.sandbox.usage(), UNKNOWN_USAGE);
+  } catch {
+    return UNKNOWN_USAGE;
+  }
+}
+
+const UNKNOWN_USAGE: Usage = Object.freeze({ cpuMs: null, peakMemoryBytes: null });
+
+function leaseRequest(request: ConductRequest): LeaseRequest {
+  const { driver, prepared, limits, state } = request;
+  const files = isPlain(request)
+    ? [{ name: "meta.json", content: Buffer.from(JSON.stringify(request.meta)) }]
+    : [];
+  return { driver, prepared, limits, state, files };
+}
+
+function isPlain(request: ConductRequest): boolean {
+  return request.prepared.pkg.manifest.guest.kind === "command";
+}
+
+function neverStarted(request: ConductRequest, error: WhiskersError, startedAtMs: number): RunResult {
+  const outcome: Outcome = { status: "failed", code: "cancelled", message: error.message };
+  return {
+    outcome,
+    logs: [],
+    logBytesDropped: 0,
+    usage: UNKNOWN_USAGE,
+    timingsMs: { open: performance.now() - startedAtMs, run: 0 },
+    runtime: { driver: request.driver.name, version: "" },
+    environment: request.prepared.environment,
+    state: request.state,
+    limits: request.limits,
+    protections: [],
+  };
+}

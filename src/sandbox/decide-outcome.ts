@@ -1,0 +1,117 @@
+import { constants } from "node:os";
+
+import type { Outcome } from "../domain/outcome.ts";
+import { WhiskersError } from "../errors.ts";
+import type { Ending } from "./driver.ts";
+import type { Failed, Opened, RunEnd } from "./link.ts";
+
+/** What ended a phase of a run first. All that happens after it is its consequence and decides nothing. */
+export type Cause<T extends Opened | RunEnd = Opened | RunEnd> =
+  | { readonly kind: "guest"; readonly end: T }
+  | { readonly kind: "time-limit"; readonly message: string }
+  | { readonly kind: "cancelled" };
+
+const SUCCEEDED: Outcome = Object.freeze({ status: "succeeded" });
+
+/**
+ * The outcome of a run, from its first cause and, where it is known, from how the sandbox ended.
+ * `plain`: a program of the plain form, whose exit status is its answer.
+ * @throws WhiskersError `sandbox-failed` the runtime failed, not its guest; and what a link has thrown
+ */
+export function decideOutcome(
+  cause: Cause,
+  ending: Ending | null,
+  lastErrorLine: string,
+  plain: boolean,
+): Outcome {
+  switch (cause.kind) {
+    case "time-limit":
+      return failure("time-limit", cause.message);
+    case "cancelled":
+      return failure("cancelled", "the run was cancelled");
+    case "guest":
+      return guestOutcome(cause.end, ending, lastErrorLine, plain);
+  }
+}
+
+function guestOutcome(
+  end: Opened | RunEnd,
+  ending: Ending | null,
+  lastErrorLine: string,
+  plain: boolean,
+): Outcome {
+  switch (end.kind) {
+    case "ready":
+    case "done":
+      return SUCCEEDED;
+    case "thrown":
+      throw end.error;
+    case "broken":
+      return failure(end.code, end.message);
+    case "failed":
+      return ending?.outOfMemory === true ? outOfMemory() : guestFailure(end);
+    case "gone":
+      if (ending === null)
+        return crash("it closed its output before it said that it was done", lastErrorLine);
+      if (ending.runtimeError !== null) throw new WhiskersError("sandbox-failed", ending.runtimeError);
+      if (ending.outOfMemory) return outOfMemory();
+      return plain ? plainFailure(ending, lastErrorLine) : crash(unanswered(ending), lastErrorLine);
+  }
+}
+
+function guestFailure(failed: Failed): Outcome {
+  const { type, message, stack } = failed;
+  const [firstLine = ""] = message.split("\n", 1);
+  const sentence = type === "" ? firstLine : `${type}: ${firstLine}`;
+  const guestError = { type, message, stack };
+  switch (failed.reason) {
+    case "memory":
+      return {
+        status: "failed",
+        code: "memory-limit",
+        message: `it ran out of memory (${sentence})`,
+        guestError,
+      };
+    case "load":
+      return { status: "failed", code: "normalizer-load-failed", message: sentence, guestError };
+    case "raised":
+      return { status: "failed", code: "normalizer-raised", message: sentence, guestError };
+  }
+}
+
+function plainFailure(ending: Ending, lastErrorLine: string): Outcome {
+  const message = withLastLine(`the program ${howItEnded(ending)}`, lastErrorLine);
+  return failure(ending.signal === null ? "normalizer-raised" : "normalizer-crashed", message);
+}
+
+function unanswered(ending: Ending): string {
+  return `its process ${howItEnded(ending)} before it said that it was done`;
+}
+
+function howItEnded({ exitCode, signal }: Ending): string {
+  if (signal !== null) return `was ended by ${signal}`;
+  if (exitCode === null) return "ended in an unknown way";
+  const name = exitCode > 128 ? signalName(exitCode - 128) : null;
+  return name === null ? `ended with status ${exitCode}` : `ended with status ${exitCode} (${name})`;
+}
+
+function signalName(number: number): string | null {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return found?.[0] ?? null;
+}
+
+function crash(message: string, lastErrorLine: string): Outcome {
+  return failure("normalizer-crashed", withLastLine(message, lastErrorLine));
+}
+
+function withLastLine(message: string, lastErrorLine: string): string {
+  return lastErrorLine === "" ? message : `${message}; its last words: ${lastErrorLine}`;
+}
+
+function outOfMemory(): Outcome {
+  return failure("memory-limit", "it used more memory than its limit and was ended by the kernel");
+}
+
+function failure(code: Extract<Outcome, { status: "failed" }>["code"], message: string): Outcome {
+  return { status: "failed", code, message };
+}

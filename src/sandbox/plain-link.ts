@@ -1,0 +1,133 @@
+import type { Limits } from "../domain/limits.ts";
+import { WhiskersError } from "../errors.ts";
+import type { Sandbox } from "./driver.ts";
+import type { Broken, Link, LinkState, Opened, RunEnd, RunWork } from "./link.ts";
+import { LogCollector } from "./log-collector.ts";
+import { onOutputEnd } from "./output-end.ts";
+import { sendRaws } from "./send-raws.ts";
+
+/**
+ * The plain form (protocol/README.md): a program that reads its raw file from standard input, prints
+ * records, and ends with status 0. It runs once.
+ *
+ *     idle ──raw, end of file──▶ running ──end of output and of the program──▶ ended
+ *
+ * What it prints before it is handed its raw file waits: nothing is read before `run`.
+ */
+export class PlainLink implements Link {
+  readonly opened: Promise<Opened> = Promise.resolve({ kind: "ready", fork: false });
+  readonly logs: LogCollector;
+  onEnd: (() => void) | null = null;
+
+  readonly #sandbox: Sandbox;
+  readonly #limits: Limits;
+  readonly #stopRaw = new AbortController();
+  #state: LinkState = "idle";
+  #resolveRun: (end: RunEnd) => void = () => {};
+  #receivedBytes = 0;
+  #answeredAtMs = 0;
+
+  constructor(sandbox: Sandbox, limits: Limits) {
+    this.#sandbox = sandbox;
+    this.#limits = limits;
+    this.logs = new LogCollector(limits);
+    sandbox.errors.on("data", (chunk: Buffer) => {
+      this.#onErrors(chunk);
+    });
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  get answeredAtMs(): number {
+    return this.#answeredAtMs;
+  }
+
+  run(work: RunWork): Promise<RunEnd> {
+    if (this.#state !== "idle") throw new Error(`a run was handed to a program that is ${this.#state}`);
+    this.#state = "running";
+    return new Promise((resolve) => {
+      this.#resolveRun = resolve;
+      this.#sandbox.output.on("data", (chunk: Buffer) => {
+        this.#onOutput(chunk, work);
+      });
+      onOutputEnd(
+        this.#sandbox,
+        () => this.#receivedBytes,
+        () => void this.#onOutputEnd(work),
+      );
+      void this.#handOver(work);
+    });
+  }
+
+  end(): void {
+    this.#end({ kind: "gone" });
+  }
+
+  async #handOver(work: RunWork): Promise<void> {
+    const { input } = this.#sandbox;
+    try {
+      if (work.raws.length !== 1) {
+        const message = `a program of the plain form takes exactly one raw file, not ${work.raws.length}`;
+        throw new WhiskersError("usage", message);
+      }
+      await sendRaws(work.raws, input, (piece) => void input.write(piece), this.#stopRaw.signal);
+      if (!this.#stopRaw.signal.aborted) input.end();
+    } catch (error) {
+      this.#end({ kind: "thrown", error });
+    }
+  }
+
+  #onOutput(chunk: Buffer, work: RunWork): void {
+    this.#receivedBytes += chunk.length;
+    if (this.#state !== "running") return;
+    if (this.#receivedBytes > this.#limits.outputBytes) {
+      this.#end(tooMuch(`more than ${this.#limits.outputBytes} bytes of output`));
+      return;
+    }
+    try {
+      work.sink.pushPlain(chunk);
+    } catch (error) {
+      this.#end({ kind: "thrown", error });
+    }
+  }
+
+  async #onOutputEnd(work: RunWork): Promise<void> {
+    const ending = await this.#sandbox.ended;
+    if (this.#state !== "running") return;
+    this.#answeredAtMs = performance.now();
+    if (ending.exitCode !== 0 || ending.outOfMemory || ending.runtimeError !== null) {
+      this.#end({ kind: "gone" });
+      return;
+    }
+    try {
+      const records = work.sink.endPlain();
+      const { records: most } = this.#limits;
+      this.#end(
+        records > most ? tooMuch(`${records} records; at most ${most} are allowed`) : { kind: "done" },
+      );
+    } catch (error) {
+      this.#end({ kind: "thrown", error });
+    }
+  }
+
+  #onErrors(chunk: Buffer): void {
+    this.logs.pushErrors(chunk);
+    if (!this.logs.flooded || this.#state === "ended") return;
+    const message = `it printed more than ${this.#limits.logFloodBytes} bytes on standard error`;
+    this.#end({ kind: "broken", code: "log-limit", message });
+  }
+
+  #end(end: RunEnd): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#stopRaw.abort();
+    this.#resolveRun(end);
+    this.onEnd?.();
+  }
+}
+
+function tooMuch(message: string): Broken {
+  return { kind: "broken", code: "output-limit", message };
+}

@@ -1,0 +1,351 @@
+import type { Limits } from "../domain/limits.ts";
+import type { Usage } from "../domain/outcome.ts";
+import type { StatePolicy } from "../domain/package.ts";
+import { WhiskersError } from "../errors.ts";
+import type { Driver, OpenRequest, Prepared, Sandbox } from "./driver.ts";
+import { GuestLink } from "./guest-link.ts";
+import type { Link } from "./link.ts";
+import { PlainLink } from "./plain-link.ts";
+import { within } from "./within.ts";
+
+/** How long a caller waits for a sandbox to be taken down; after that it goes on in the background. */
+const CLOSE_WAIT_MS = 500;
+/** A `reuse` guest that came this near to its memory limit is not used again. */
+const RECYCLE_MEMORY_SHARE = 0.8;
+
+export interface PoolOptions {
+  /**
+   * What idle sandboxes may hold together, bytes. One counts with the highest use that was measured
+   * of it, or with its memory limit where its driver cannot measure.
+   */
+  readonly memoryBudgetBytes: number;
+  readonly maxIdle: number;
+  /** An idle sandbox is closed after this time, milliseconds. */
+  readonly idleMs: number;
+  /** A sandbox is closed after this many runs: bounds what leaks in a guest may grow to. */
+  readonly maxRuns: number;
+}
+
+export const DEFAULT_POOL_OPTIONS: PoolOptions = Object.freeze({
+  memoryBudgetBytes: 1024 * 1024 * 1024,
+  maxIdle: 32,
+  idleMs: 60_000,
+  maxRuns: 10_000,
+});
+
+export interface LeaseRequest {
+  readonly driver: Driver;
+  readonly prepared: Prepared;
+  readonly limits: Limits;
+  readonly state: StatePolicy;
+  readonly files: OpenRequest["files"];
+}
+
+/** The right to use one sandbox for one run. */
+export interface Lease {
+  readonly sandbox: Sandbox;
+  /** `idle` when warm, else `opening` (or `idle` already: the plain form has no opening). */
+  readonly link: Link;
+  readonly warm: boolean;
+  /** CPU time that earlier runs of this sandbox used, milliseconds. */
+  readonly cpuMsBefore: number;
+  /** The pool calls it when it is closed while the run is under way. */
+  onCancel: (() => void) | null;
+  /**
+   * Gives the sandbox back. `keep` asks to use it again, which the pool grants to guests that are
+   * ready again; anything else is closed. Resolves when that is done, or after 500 ms.
+   */
+  release(keep: boolean, usage: Usage): Promise<void>;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly sandbox: Sandbox;
+  readonly link: Link;
+  readonly limits: Limits;
+  readonly state: StatePolicy;
+  runs: number;
+  cpuMs: number;
+  memoryBytes: number;
+  idleSinceMs: number;
+}
+
+export function openPool(options: PoolOptions): Pool {
+  return new Pool(options);
+}
+
+/**
+ * Warm sandboxes. One is handed out only to runs with the same driver, package, environment, limits
+ * and state policy, and only while its guest is idle. Least recently used ones are closed first when
+ * there are too many, or when they hold too much memory together.
+ */
+export class Pool {
+  readonly #options: PoolOptions;
+  /** All idle ones, longest idle first. */
+  readonly #idle = new Set<Entry>();
+  readonly #idleByKey = new Map<string, Entry[]>();
+  #idleBytes = 0;
+  readonly #leases = new Set<Lease>();
+  /** Openings and closings under way. */
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
+  #sweepTimer: NodeJS.Timeout | null = null;
+  #released: (() => void) | null = null;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** How many sandboxes wait, and what they count against the budget. */
+  get idle(): { readonly count: number; readonly memoryBytes: number } {
+    return { count: this.#idle.size, memoryBytes: this.#idleBytes };
+  }
+
+  /**
+   * An idle sandbox, or a new one whose guest may still have to get ready.
+   * @throws WhiskersError `cancelled` the signal aborted or the pool was closed; `sandbox-failed` the
+   * driver could not open one within `limits.startMs`
+   */
+  async acquire(request: LeaseRequest, signal: AbortSignal): Promise<Lease> {
+    this.#checkOpen(signal);
+    const key = keyOf(request);
+    const waiting = this.#takeIdle(key);
+    if (waiting !== null) return this.#lease(waiting, true);
+    const entry = await this.#open(key, request, signal);
+    return this.#lease(entry, false);
+  }
+
+  /**
+   * Opens sandboxes ahead, until `count` of this kind are idle or do not fit the pool. A guest that does not
+   * get ready is closed and not counted; its run will tell why. Programs of the plain form cannot
+   * be opened ahead.
+   * @returns how many of this kind are idle
+   * @throws WhiskersError as `acquire`
+   */
+  async warm(request: LeaseRequest, count: number, signal: AbortSignal): Promise<number> {
+    const key = keyOf(request);
+    const idle = this.#idleByKey.get(key)?.length ?? 0;
+    if (request.prepared.pkg.manifest.guest.kind === "command") return idle;
+    const opening = Array.from({ length: Math.max(0, count - idle) }, () =>
+      this.#openAhead(key, request, signal),
+    );
+    const results = await Promise.allSettled(opening);
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+    return this.#idleByKey.get(key)?.length ?? 0;
+  }
+
+  /** Cancels the runs that are under way, closes every sandbox, waits for both. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    if (this.#sweepTimer !== null) clearTimeout(this.#sweepTimer);
+    for (const entry of this.#idle) this.#drop(entry);
+    for (const lease of this.#leases) lease.onCancel?.();
+    while (this.#leases.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#released = resolve;
+      });
+    }
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+  }
+
+  #checkOpen(signal: AbortSignal): void {
+    if (signal.aborted) throw new WhiskersError("cancelled", "the run was cancelled before it started");
+    if (this.#closing.signal.aborted) {
+      throw new WhiskersError("cancelled", "the pool of sandboxes was closed before the run started");
+    }
+  }
+
+  #takeIdle(key: string): Entry | null {
+    // The most recently used: its memory is the most likely to be in the caches.
+    const entry = this.#idleByKey.get(key)?.at(-1);
+    if (entry === undefined) return null;
+    this.#removeIdle(entry);
+    return entry;
+  }
+
+  #lease(entry: Entry, warm: boolean): Lease {
+    const lease: Lease = {
+      sandbox: entry.sandbox,
+      link: entry.link,
+      warm,
+      cpuMsBefore: entry.cpuMs,
+      onCancel: null,
+      release: async (keep, usage) => {
+        if (!this.#leases.delete(lease)) return;
+        lease.onCancel = null;
+        entry.runs += 1;
+        this.#measure(entry, usage);
+        if (keep && this.#mayKeep(entry)) this.#addIdle(entry);
+        else await within(CLOSE_WAIT_MS, this.#closeEntry(entry), undefined);
+        this.#released?.();
+      },
+    };
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  #mayKeep(entry: Entry): boolean {
+    if (entry.state === "fresh" || entry.link.state !== "idle" || this.#closing.signal.aborted) return false;
+    if (entry.runs >= this.#options.maxRuns) return false;
+    return entry.state !== "reuse" || entry.memoryBytes < entry.limits.memoryBytes * RECYCLE_MEMORY_SHARE;
+  }
+
+  #measure(entry: Entry, usage: Usage): void {
+    entry.cpuMs = usage.cpuMs ?? entry.cpuMs;
+    // Where nothing is measured the limit is what the budget has to reckon with; a reuse guest is
+    // then recycled by its number of runs alone.
+    entry.memoryBytes = usage.peakMemoryBytes ?? entry.memoryBytes;
+  }
+
+  async #openAhead(key: string, request: LeaseRequest, signal: AbortSignal): Promise<void> {
+    this.#checkOpen(signal);
+    const entry = await this.#open(key, request, signal);
+    await within(request.limits.startMs, entry.link.opened, null);
+    if (entry.link.state !== "idle" || signal.aborted || this.#closing.signal.aborted) {
+      await this.#closeEntry(entry);
+      return;
+    }
+    this.#measure(entry, await within(CLOSE_WAIT_MS, entry.sandbox.usage(), UNKNOWN_USAGE));
+    entry.cpuMs = 0;
+    if (entry.link.state === "idle") this.#addIdle(entry);
+    else await this.#closeEntry(entry);
+  }
+
+  async #open(key: string, request: LeaseRequest, signal: AbortSignal): Promise<Entry> {
+    const { driver, prepared, limits, state, files } = request;
+    const opening = driver.open(prepared, { limits, state, files });
+    const sandbox = await this.#withinStart(opening, request, signal);
+    // Errors of the streams are no news: `output` ends or `ended` resolves.
+    for (const stream of [sandbox.input, sandbox.output, sandbox.errors]) stream.on("error", () => {});
+    const { kind } = prepared.pkg.manifest.guest;
+    const link = kind === "command" ? new PlainLink(sandbox, limits) : new GuestLink(sandbox, limits);
+    const { memoryBytes } = limits;
+    return { key, sandbox, link, limits, state, runs: 0, cpuMs: 0, memoryBytes, idleSinceMs: 0 };
+  }
+
+  /** A sandbox that comes too late, or for nobody, is closed when it comes. */
+  async #withinStart(
+    opening: Promise<Sandbox>,
+    request: LeaseRequest,
+    signal: AbortSignal,
+  ): Promise<Sandbox> {
+    const cancelled = (): WhiskersError =>
+      new WhiskersError("cancelled", "the run was cancelled while its sandbox was being opened");
+    let giveUp: (error: WhiskersError) => void = () => {};
+    const given = new Promise<never>((_, reject) => {
+      giveUp = reject;
+    });
+    const onAbort = (): void => {
+      giveUp(cancelled());
+    };
+    const { startMs } = request.limits;
+    const timer = setTimeout(() => {
+      const message = `the runtime \`${request.driver.name}\` did not start a sandbox within ${startMs} ms`;
+      giveUp(new WhiskersError("sandbox-failed", message));
+    }, startMs);
+    signal.addEventListener("abort", onAbort);
+    this.#closing.signal.addEventListener("abort", onAbort);
+    try {
+      return await Promise.race([opening, given]);
+    } catch (error) {
+      void this.#track(opening.then((sandbox) => sandbox.close()));
+      if (error instanceof WhiskersError) throw error;
+      const message = `the runtime \`${request.driver.name}\` could not start a sandbox`;
+      throw new WhiskersError("sandbox-failed", message, { cause: error });
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+      this.#closing.signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #addIdle(entry: Entry): void {
+    entry.idleSinceMs = performance.now();
+    this.#idle.add(entry);
+    this.#idleBytes += entry.memoryBytes;
+    const sameKey = this.#idleByKey.get(entry.key);
+    if (sameKey === undefined) this.#idleByKey.set(entry.key, [entry]);
+    else sameKey.push(entry);
+    // It died, or broke a rule, while idle.
+    entry.link.onEnd = () => {
+      this.#drop(entry);
+    };
+    for (const oldest of this.#idle) {
+      if (this.#idle.size <= this.#options.maxIdle && this.#idleBytes <= this.#options.memoryBudgetBytes)
+        break;
+      this.#drop(oldest);
+    }
+    this.#scheduleSweep();
+  }
+
+  #removeIdle(entry: Entry): void {
+    if (!this.#idle.delete(entry)) return;
+    entry.link.onEnd = null;
+    this.#idleBytes -= entry.memoryBytes;
+    const sameKey = this.#idleByKey.get(entry.key) ?? [];
+    const at = sameKey.lastIndexOf(entry);
+    if (at !== -1) sameKey.splice(at, 1);
+    if (sameKey.length === 0) this.#idleByKey.delete(entry.key);
+  }
+
+  #drop(entry: Entry): void {
+    this.#removeIdle(entry);
+    void this.#closeEntry(entry);
+  }
+
+  #scheduleSweep(): void {
+    if (this.#sweepTimer !== null) return;
+    const [oldest] = this.#idle;
+    if (oldest === undefined) return;
+    const dueMs = Math.max(1, oldest.idleSinceMs + this.#options.idleMs - performance.now());
+    this.#sweepTimer = setTimeout(() => {
+      this.#sweepTimer = null;
+      this.#sweep();
+    }, dueMs);
+    // Idle sandboxes alone do not keep the process alive; close() does the tidying.
+    this.#sweepTimer.unref();
+  }
+
+  #sweep(): void {
+    const before = performance.now() - this.#options.idleMs;
+    for (const entry of this.#idle) {
+      if (entry.idleSinceMs > before) break;
+      this.#drop(entry);
+    }
+    this.#scheduleSweep();
+  }
+
+  #closeEntry(entry: Entry): Promise<void> {
+    entry.link.end();
+    const { sandbox } = entry;
+    return this.#track(
+      sandbox.close().finally(() => {
+        // A process that got away may hold the other ends open.
+        for (const stream of [sandbox.input, sandbox.output, sandbox.errors]) stream.destroy();
+      }),
+    );
+  }
+
+  /** Never rejects: nobody can do anything about a sandbox that cannot be closed. */
+  #track(work: Promise<void>): Promise<void> {
+    const settled = work.catch(() => {});
+    this.#pending.add(settled);
+    return settled.finally(() => this.#pending.delete(settled));
+  }
+}
+
+const UNKNOWN_USAGE: Usage = { cpuMs: null, peakMemoryBytes: null };
+
+/** Sandboxes with equal keys are interchangeable. */
+function keyOf({ driver, prepared, limits, state }: LeaseRequest): string {
+  const { pkg, environment } = prepared;
+  return JSON.stringify([
+    driver.name,
+    pkg.digest,
+    pkg.folder,
+    pkg.manifest.guest,
+    environment,
+    limits,
+    state,
+  ]);
+}

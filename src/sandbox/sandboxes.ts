@@ -1,0 +1,196 @@
+import { DEFAULT_LIMITS } from "../domain/limits.ts";
+import type { Limits } from "../domain/limits.ts";
+import type { RunResult } from "../domain/outcome.ts";
+import type { Package, StatePolicy } from "../domain/package.ts";
+import { WhiskersError } from "../errors.ts";
+import { conduct } from "./conduct.ts";
+import type { RunRequest } from "./conduct.ts";
+import type { Driver, Prepared, Probe } from "./driver.ts";
+import { DEFAULT_POOL_OPTIONS, openPool } from "./pool.ts";
+import type { Pool, PoolOptions } from "./pool.ts";
+import type { RecordSink } from "./record-sink.ts";
+import { checkState, strongestWarm } from "./state-policy.ts";
+
+export interface SandboxesOptions extends Partial<PoolOptions> {
+  /**
+   * The runtimes, in the order in which `auto` tries them. Those that do not isolate are used only
+   * when they are asked for by name.
+   */
+  readonly drivers: readonly Driver[];
+}
+
+export interface RunOptions {
+  /** Name of a driver; default `auto`: the first that isolates, works here and can start this guest. */
+  readonly runtime?: string | undefined;
+  /** Default `auto`: `strongestWarm`. */
+  readonly state?: StatePolicy | "auto" | undefined;
+  /** Overrides of the package's wishes, which override DEFAULT_LIMITS. */
+  readonly limits?: Partial<Limits> | undefined;
+}
+
+/** How a run will be done, once options, package and machine are taken together. */
+export interface RunPlan {
+  readonly driver: Driver;
+  readonly prepared: Prepared;
+  readonly limits: Limits;
+  readonly state: StatePolicy;
+}
+
+/** The sandbox layer as the rest of Whiskers sees it. */
+export interface Sandboxes {
+  /**
+   * Runs a normalizer once. Records go to `sink`; they count only if the outcome is `succeeded`.
+   * Many may run at once.
+   * @throws WhiskersError `runtime-unavailable`, `environment-missing`, `state-unsupported`,
+   * `input-unreadable`, `sandbox-failed`
+   */
+  run(
+    pkg: Package,
+    options: RunOptions,
+    request: RunRequest,
+    sink: RecordSink,
+    signal: AbortSignal,
+  ): Promise<RunResult>;
+  /** Opens up to `count` sandboxes ahead; returns how many of this kind are idle. @throws as `run` */
+  warm(pkg: Package, options: RunOptions, count: number, signal: AbortSignal): Promise<number>;
+  /** Every runtime and whether it works here. Tried once, then remembered. */
+  probe(): Promise<readonly { readonly driver: Driver; readonly probe: Probe }[]>;
+  readonly idle: { readonly count: number; readonly memoryBytes: number };
+  /** Cancels the runs that are under way, ends every sandbox, waits for both. Idempotent. */
+  close(): Promise<void>;
+}
+
+export function openSandboxes(options: SandboxesOptions): Sandboxes {
+  return new PooledSandboxes(options);
+}
+
+class PooledSandboxes implements Sandboxes {
+  readonly #drivers: readonly Driver[];
+  readonly #pool: Pool;
+  readonly #probes = new Map<Driver, Promise<Probe>>();
+  readonly #prepared = new WeakMap<Package, Map<Driver, Promise<Prepared>>>();
+  /** Guests that said that they cannot fork. */
+  readonly #cannotFork = new WeakSet<Package>();
+
+  constructor({ drivers, ...pool }: SandboxesOptions) {
+    this.#drivers = drivers;
+    this.#pool = openPool({ ...DEFAULT_POOL_OPTIONS, ...pool });
+  }
+
+  get idle(): Sandboxes["idle"] {
+    return this.#pool.idle;
+  }
+
+  async run(
+    pkg: Package,
+    options: RunOptions,
+    request: RunRequest,
+    sink: RecordSink,
+    signal: AbortSignal,
+  ): Promise<RunResult> {
+    const plan = await this.#plan(pkg, options);
+    try {
+      return await conduct({ ...request, ...plan, pool: this.#pool }, sink, signal);
+    } catch (error) {
+      if (!this.#learnsThatItCannotFork(pkg, options, plan, error)) throw error;
+    }
+    const secondPlan = await this.#plan(pkg, options);
+    return conduct({ ...request, ...secondPlan, pool: this.#pool }, sink, signal);
+  }
+
+  async warm(pkg: Package, options: RunOptions, count: number, signal: AbortSignal): Promise<number> {
+    const plan = await this.#plan(pkg, options);
+    return this.#pool.warm({ ...plan, files: [] }, count, signal);
+  }
+
+  probe(): ReturnType<Sandboxes["probe"]> {
+    return Promise.all(this.#drivers.map(async (driver) => ({ driver, probe: await this.#probe(driver) })));
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  async #plan(pkg: Package, options: RunOptions): Promise<RunPlan> {
+    const { guest } = pkg.manifest;
+    const driver = await this.#choose(options.runtime ?? "auto", guest.kind);
+    const guestForks = this.#cannotFork.has(pkg) ? false : null;
+    const wanted = options.state ?? "auto";
+    const state = wanted === "auto" ? strongestWarm(driver.capabilities, guestForks, guest.kind) : wanted;
+    checkState(state, driver, guest.kind);
+    const prepared = await this.#prepare(driver, pkg);
+    const limits = { ...DEFAULT_LIMITS, ...pkg.manifest.limits, ...definedOnly(options.limits) };
+    return { driver, prepared, limits, state };
+  }
+
+  /** `auto` cannot know before the first sandbox is open whether a guest forks; a wrong guess is corrected once. */
+  #learnsThatItCannotFork(pkg: Package, options: RunOptions, plan: RunPlan, error: unknown): boolean {
+    const guessed = (options.state ?? "auto") === "auto" && plan.state === "fork";
+    if (!guessed || !(error instanceof WhiskersError) || error.code !== "state-unsupported") return false;
+    this.#cannotFork.add(pkg);
+    return true;
+  }
+
+  async #choose(runtime: string, kind: Package["manifest"]["guest"]["kind"]): Promise<Driver> {
+    if (runtime !== "auto") return this.#chooseByName(runtime, kind);
+    const reasons: string[] = [];
+    for (const driver of this.#drivers) {
+      if (!driver.capabilities.isolates || !driver.capabilities.guests.includes(kind)) continue;
+      const probe = await this.#probe(driver);
+      if (probe.available) return driver;
+      reasons.push(`${driver.name}: ${probe.reason}`);
+    }
+    const why = reasons.length === 0 ? "none is built in" : reasons.join("; ");
+    const message = `no runtime that isolates can run a ${kind} guest here (${why})`;
+    throw new WhiskersError("runtime-unavailable", message);
+  }
+
+  async #chooseByName(name: string, kind: Package["manifest"]["guest"]["kind"]): Promise<Driver> {
+    const driver = this.#drivers.find((one) => one.name === name);
+    if (driver === undefined) {
+      const names = this.#drivers.map((one) => one.name).join(", ");
+      throw new WhiskersError("usage", `there is no runtime \`${name}\`; there are: auto, ${names}`);
+    }
+    if (!driver.capabilities.guests.includes(kind)) {
+      throw new WhiskersError("runtime-unavailable", `the runtime \`${name}\` cannot run ${kind} guests`);
+    }
+    const probe = await this.#probe(driver);
+    if (!probe.available) {
+      throw new WhiskersError(
+        "runtime-unavailable",
+        `the runtime \`${name}\`: ${probe.reason}. ${probe.remedy}`,
+      );
+    }
+    return driver;
+  }
+
+  #probe(driver: Driver): Promise<Probe> {
+    let probe = this.#probes.get(driver);
+    if (probe === undefined) {
+      probe = driver.probe();
+      this.#probes.set(driver, probe);
+    }
+    return probe;
+  }
+
+  #prepare(driver: Driver, pkg: Package): Promise<Prepared> {
+    let byDriver = this.#prepared.get(pkg);
+    if (byDriver === undefined) {
+      byDriver = new Map();
+      this.#prepared.set(pkg, byDriver);
+    }
+    let prepared = byDriver.get(driver);
+    if (prepared === undefined) {
+      prepared = driver.prepare(pkg);
+      byDriver.set(driver, prepared);
+      // A failure is not remembered: what was missing may be there the next time.
+      prepared.catch(() => byDriver.delete(driver));
+    }
+    return prepared;
+  }
+}
+
+function definedOnly(limits: Partial<Limits> | undefined): Partial<Limits> {
+  if (limits === undefined) return {};
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
