@@ -34,8 +34,8 @@ export function guestCommand(
   switch (guest.kind) {
     case "python":
       return {
-        // -s: no packages from a home folder. The SDK takes its own folder from the path again.
-        argv: [paths.interpreter ?? "python3", "-s", path.join(paths.sdkFolder, "python/start.py")],
+        // -S: the SDK finds site-packages by itself, without the cost of every *.pth file; -s: none from a home folder.
+        argv: [paths.interpreter ?? "python3", "-S", "-s", path.join(paths.sdkFolder, "python/start.py")],
         env: {
           ...commonEnv(paths, state),
           WHISKERS_ENTRYPOINT: `${guest.module}:${guest.callable}`,

@@ -1,0 +1,123 @@
+"""The guest: speaks the guest protocol, version 1, with the host, and runs a normalizer for it.
+
+    WHISKERS_PACKAGE     folder of the normalizer
+    WHISKERS_ENTRYPOINT  "module:callable" in it
+    WHISKERS_STATE       fresh | reuse | fork (protocol/README.md, State policies)
+    WHISKERS_SHARED      1: serves several packages; each run names its own (sdk/python/README.md)
+    WHISKERS_SANDBOXED   1: /tmp and /dev/shm belong to this sandbox alone, and are emptied between forked runs
+
+Imports as little as it can: a cold start pays for every module.
+"""
+
+import os
+import sys
+
+import whiskers.failure as failure
+import whiskers.frames as frames
+
+from . import VERSION
+from .load import SharedPackages, load
+from .run import execute, next_run
+
+
+def main():
+    fd_in, fd_out = _take_streams()
+    _find_modules()
+    try:
+        if os.environ.get("WHISKERS_SHARED") == "1":
+            _serve_shared(fd_in, fd_out)
+        else:
+            _serve_package(fd_in, fd_out)
+    except frames.BadInput as error:
+        sys.stderr.write("whiskers: %s\n" % error)
+        os._exit(frames.EXIT_BAD_INPUT)
+
+
+def _take_streams():
+    """Moves the protocol's stream to other descriptors: what the normalizer prints becomes its log."""
+    fd_in = os.dup(0)
+    fd_out = os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    sys.stderr.reconfigure(line_buffering=True, errors="backslashreplace")
+    return fd_in, fd_out
+
+
+def _find_modules():
+    """The interpreter starts with -S, which saves the reading of every *.pth file: only folders are added.
+
+    A virtual environment needs the full treatment.
+    """
+    if "site" in sys.modules:
+        return
+    import site
+
+    base = os.path.dirname(os.path.dirname(sys.executable or ""))
+    if os.path.exists(os.path.join(base, "pyvenv.cfg")):
+        site.main()
+        return
+    site.setquit()
+    sys.path.extend(folder for folder in site.getsitepackages() if os.path.isdir(folder))
+
+
+def _serve_package(fd_in, fd_out):
+    state = os.environ.get("WHISKERS_STATE", "fresh")
+    try:
+        # In place of the SDK's own folder, which Python put there.
+        sys.path[0] = os.environ["WHISKERS_PACKAGE"]
+        function = load(sys.path[0], os.environ["WHISKERS_ENTRYPOINT"])
+    except BaseException as error:
+        frames.send(fd_out, frames.FAILED, 0, failure.payload(error, "load"))
+        os._exit(1)
+    if state == "fork":
+        from .fork import can_fork, serve_forked
+
+        if can_fork():
+            _send_ready(fd_out, True)
+            serve_forked(function, fd_in, fd_out)
+            os._exit(0)
+    _send_ready(fd_out, False)
+    reader = frames.Reader(fd_in)
+    while True:
+        run = next_run(reader, fd_out)
+        if run is None:
+            os._exit(0)
+        execute(function, fd_out, *run)
+        if state == "fresh":
+            os._exit(0)
+        del run
+        frames.send(fd_out, frames.READY, 0, b"{}")
+
+
+def _serve_shared(fd_in, fd_out):
+    del sys.path[0]
+    packages = SharedPackages()
+    reader = frames.Reader(fd_in)
+    _send_ready(fd_out, False)
+    while True:
+        run = next_run(reader, fd_out)
+        if run is None:
+            os._exit(0)
+        number, request, _raws = run
+        folder = request["load"]["folder"]
+        try:
+            function = packages.enter(folder, request["load"]["entrypoint"])
+        except BaseException as error:
+            frames.send(fd_out, frames.FAILED, number, failure.payload(error, "load"))
+        else:
+            execute(function, fd_out, *run)
+        packages.leave(folder)
+        del run, request, _raws
+        frames.send(fd_out, frames.READY, 0, b"{}")
+
+
+def _send_ready(fd_out, fork):
+    version = "%d.%d.%d" % sys.version_info[:3]
+    text = (
+        '{"protocols":[1],"sdk":{"name":"whiskers-python","version":"%s"},'
+        '"language":{"name":"python","version":"%s"},"fork":%s}' % (VERSION, version, "true" if fork else "false")
+    )
+    frames.send(fd_out, frames.READY, 0, text.encode("ascii"))

@@ -1,0 +1,197 @@
+"""One run: reads its input, calls the normalizer, sends what it gives."""
+
+import io
+import os
+import sys
+from _thread import allocate_lock
+from time import monotonic
+
+import whiskers.codec as codec
+import whiskers.failure as failure
+import whiskers.frames as frames
+import whiskers.log as log
+
+BATCH_BYTES = 64 * 1024
+BATCH_SECONDS = 1.0
+
+
+class RawFile:
+    """One raw file of a run."""
+
+    __slots__ = ("id", "mime_types", "content")
+
+    def __init__(self, id, mime_types, content):
+        self.id = id
+        self.mime_types = mime_types
+        self.content = content
+
+
+class Meta(dict):
+    """The NormalizerMeta: a plain dict, plus `raws` and `input`."""
+
+    #: Every raw file of the run, as RawFile; the first is the one that is given as `raw`.
+    raws = ()
+
+    @property
+    def input(self):
+        """The object that was scanned, as a dict, or None."""
+        return self["raw_data"]["boefje_meta"]["arguments"].get("input")
+
+
+class Run:
+    """Sends frames of one run."""
+
+    def __init__(self, fd, number):
+        self.fd = fd
+        self.number = number
+        self.count = 0
+        self._lines = []
+        self._bytes = 0
+        self._sent_at = monotonic()
+        # Threads of a normalizer may log while it yields.
+        self._lock = allocate_lock()
+
+    def record(self, encode, record):
+        try:
+            line = encode(record)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise type(error)("record %d cannot be written as JSON: %s" % (self.count, error)) from None
+        size = len(line) + 1
+        if size > frames.PAYLOAD_MAX_BYTES:
+            raise ValueError("record %d has %d bytes; at most %d" % (self.count, size, frames.PAYLOAD_MAX_BYTES))
+        if self._bytes + size > frames.PAYLOAD_MAX_BYTES:
+            self.flush()
+        self.count += 1
+        self._lines.append(line)
+        self._bytes += size
+        if self._bytes >= BATCH_BYTES or monotonic() - self._sent_at >= BATCH_SECONDS:
+            self.flush()
+
+    def flush(self):
+        if self._lines:
+            self._lines.append(b"")
+            self.send(frames.RECORDS, b"\n".join(self._lines))
+            self._lines = []
+            self._bytes = 0
+        self._sent_at = monotonic()
+
+    def log(self, level, message):
+        entry = codec.encoder()({"level": level, "message": message})
+        self.send(frames.LOG, entry + b"\n")
+
+    def send(self, kind, payload):
+        with self._lock:
+            frames.send(self.fd, kind, self.number, payload)
+
+
+def next_run(reader, fd):
+    """Waits for the next run and reads all of its input: (number, request, raws), or None: no more runs.
+
+    :raises frames.BadInput: the host's fault
+    """
+    head = reader.header()
+    if head is None:
+        return None
+    kind, number, length = head
+    if kind != frames.RUN:
+        raise frames.BadInput("a frame of kind 0x%02x instead of run" % kind)
+    request = codec.decode(reader.payload(length))
+    try:
+        raws = [RawFile(raw["id"], raw.get("mime_types", []), _raw(reader, number, raw["size"])) for raw in request["raws"]]
+    except MemoryError:
+        # Where in its input the run stands is lost: the process ends with it.
+        frames.send(fd, frames.FAILED, number, failure.payload(MemoryError("the raw file does not fit"), "memory"))
+        os._exit(frames.EXIT_INTERNAL)
+    if _raw_header(reader, number) != 0:
+        raise frames.BadInput("more bytes than the raw files have")
+    return number, request, raws
+
+
+def _raw(reader, number, size):
+    """The bytes of one raw file, read to where they stay: no second copy of a large one."""
+    content = io.BytesIO()
+    if size == 0:
+        return b""
+    content.seek(size - 1)
+    content.write(b"\0")
+    with content.getbuffer() as view:
+        at = 0
+        while at < size:
+            length = _raw_header(reader, number)
+            if length == 0 or at + length > size:
+                raise frames.BadInput("a raw frame that does not fit its file")
+            reader.payload_into(view[at : at + length])
+            at += length
+    return content.getvalue()
+
+
+def _raw_header(reader, number):
+    head = reader.header()
+    if head is None or head[0] != frames.RAW or head[1] != number:
+        raise frames.BadInput("not the raw frame that was expected: %r" % (head,))
+    return head[2]
+
+
+def execute(function, fd, number, request, raws):
+    """Calls the normalizer and sends records, log and how it ended. Raises nothing of the normalizer's."""
+    run = Run(fd, number)
+    meta = Meta(request["meta"])
+    meta.raws = raws
+    raw = raws[0].content if raws else b""
+    log.attach(run)
+    try:
+        _collect(run, function(meta, raw))
+        run.flush()
+        end, payload = frames.DONE, b'{"records":%d}' % run.count
+    except BaseException as error:
+        end, payload = frames.FAILED, failure.payload(error)
+    _flush_prints()
+    try:
+        if end == frames.FAILED:
+            run.flush()
+    except BaseException:
+        pass
+    log.attach(None)
+    run.send(end, payload)
+
+
+def _collect(run, result):
+    if hasattr(result, "__await__") or hasattr(result, "__aiter__"):
+        import asyncio
+
+        asyncio.run(_collect_async(run, result))
+    else:
+        _collect_sync(run, result)
+
+
+async def _collect_async(run, result):
+    if hasattr(result, "__await__"):
+        result = await result
+    if hasattr(result, "__aiter__"):
+        encode = codec.encoder()
+        async for record in result:
+            run.record(encode, record)
+    else:
+        _collect_sync(run, result)
+
+
+def _collect_sync(run, result):
+    encode = codec.encoder()
+    if result is None:
+        return
+    if isinstance(result, dict) or hasattr(result, "to_json"):
+        run.record(encode, result)
+    elif isinstance(result, (str, bytes, bytearray)) or not hasattr(result, "__iter__"):
+        raise TypeError("the normalizer gave a %s instead of records" % type(result).__qualname__)
+    else:
+        for record in result:
+            run.record(encode, record)
+
+
+def _flush_prints():
+    """What was printed shall be in the log before the run ends. The normalizer may have replaced the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            pass
