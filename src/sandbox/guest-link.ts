@@ -11,6 +11,7 @@ import { sendRaws } from "./send-raws.ts";
 const PROTOCOL = 1;
 const RUN_MAX = 0xffff_ffff;
 const NEWLINE = 0x0a;
+const EMPTY = Buffer.alloc(0);
 
 /** How long a guest may take from its answer until it is ready again or has ended, milliseconds. */
 const SETTLE_MS = 500;
@@ -135,13 +136,16 @@ export class GuestLink implements Link {
           (piece) => {
             write(FRAME.raw, piece);
           },
+          () => {
+            write(FRAME.raw, EMPTY);
+            run.rawsSent = true;
+          },
           run.stopRaws.signal,
         );
       } finally {
         input.uncork();
       }
       await sending;
-      run.rawsSent = true;
     } catch (error) {
       if (this.#current === run) this.#end({ kind: "thrown", error });
     }

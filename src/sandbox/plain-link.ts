@@ -72,8 +72,13 @@ export class PlainLink implements Link {
         const message = `a program of the plain form takes exactly one raw file, not ${work.raws.length}`;
         throw new WhiskersError("usage", message);
       }
-      await sendRaws(work.raws, input, (piece) => void input.write(piece), this.#stopRaw.signal);
-      if (!this.#stopRaw.signal.aborted) input.end();
+      const write = (piece: Buffer): void => {
+        input.write(piece);
+      };
+      const end = (): void => {
+        input.end();
+      };
+      await sendRaws(work.raws, input, write, end, this.#stopRaw.signal);
     } catch (error) {
       this.#end({ kind: "thrown", error });
     }

@@ -13,15 +13,17 @@ const SMALL_BYTES = 64 * 1024;
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /**
- * Writes the bytes of raw files to a sandbox, in order, at the speed at which it reads. `write` puts
- * one piece on `input`. Small files are written before the first await. Returns early, without error,
- * when `stop` aborts or `input` closes: a guest may end before it has read everything.
+ * Writes the bytes of raw files to a sandbox, in order, at the speed at which it reads: `write` puts
+ * one piece on `input`, `end` what follows the last one. If all files are small, all is written before
+ * it returns its promise. Stops early, without `end` and without error, when `stop` aborts or `input`
+ * closes: a guest may end before it has read everything.
  * @throws WhiskersError `input-unreadable` a file cannot be read, or has not the size that was said
  */
 export async function sendRaws(
   raws: readonly Raw[],
   input: Writable,
   write: (piece: Buffer) => void,
+  end: () => void,
   stop: AbortSignal,
 ): Promise<void> {
   for (const raw of raws) {
@@ -32,6 +34,7 @@ export async function sendRaws(
       await sendLarge(raw, input, write, stop);
     }
   }
+  if (input.writable && !stop.aborted) end();
 }
 
 function readSmall(raw: Raw): Buffer {
