@@ -60,16 +60,16 @@ export async function listFolder(folder: string): Promise<readonly FolderEntry[]
 
 async function* walk(folder: string, below: string, depth: number): AsyncGenerator<FolderEntry> {
   if (depth > MOST_DEPTH) throw unreadable(folder, below, `deeper than ${MOST_DEPTH} folders`);
-  for (const name of await namesIn(folder, below)) {
-    const relative = below === "" ? name : `${below}/${name}`;
-    if (isExcluded(name, below)) continue;
-    if (Buffer.byteLength(relative) > LONGEST_PATH) {
-      throw unreadable(folder, relative, `a path longer than ${LONGEST_PATH} bytes`);
-    }
-    const stats = await lstatOf(folder, relative);
-    if (stats.isDirectory()) yield* walk(folder, relative, depth + 1);
-    else if (stats.isSymbolicLink()) yield await linkEntry(folder, relative, stats);
-    else if (stats.isFile()) yield fileEntry(relative, stats);
+  const names = (await namesIn(folder, below)).filter((name) => !isExcluded(name, below));
+  if (names.length > MOST_ENTRIES) throw unreadable(folder, below, `more than ${MOST_ENTRIES} files`);
+  const found = names.map((name) => (below === "" ? name : `${below}/${name}`));
+  // All at once: one after another costs a turn of the event loop each.
+  const stats = await Promise.all(found.map((relative) => lstatOf(folder, relative)));
+  for (const [index, relative] of found.entries()) {
+    const its = stats[index];
+    if (its?.isDirectory()) yield* walk(folder, relative, depth + 1);
+    else if (its?.isSymbolicLink()) yield await linkEntry(folder, relative, its);
+    else if (its?.isFile()) yield fileEntry(relative, its);
     else throw unreadable(folder, relative, "neither a file nor a folder nor a link");
   }
 }
@@ -103,6 +103,9 @@ function isExcluded(name: string, below: string): boolean {
 }
 
 async function lstatOf(folder: string, relative: string): Promise<BigIntStats> {
+  if (Buffer.byteLength(relative) > LONGEST_PATH) {
+    throw unreadable(folder, relative, `a path longer than ${LONGEST_PATH} bytes`);
+  }
   try {
     return await lstat(path.join(folder, relative), { bigint: true });
   } catch (cause) {

@@ -1,0 +1,49 @@
+import type { Limits } from "./limits.ts";
+import type { LogEntry, Outcome, Protection, Usage } from "./outcome.ts";
+import type { StatePolicy } from "./package.ts";
+import type { Records } from "./record.ts";
+
+/** The phases of a run, in order; `total` is the whole from taking the task to the receipt. */
+export type Phase = "fetch" | "package" | "open" | "run" | "validate" | "deliver" | "total";
+
+/** Where a run came from and what it was: enough to say which code made which output from which input. */
+export interface RunRecord {
+  readonly taskId: string;
+  readonly normalizer: { readonly id: string; readonly version: string | null };
+  /** `sha256:<hex>` of the package. */
+  readonly packageDigest: string;
+  /** Interpreter and all else that the run depended on and the package does not hold. */
+  readonly environment: { readonly name: string; readonly version: string; readonly digest: string | null };
+  readonly rawId: string;
+  readonly rawBytes: number;
+  /** Lower-case hex, as are the following. */
+  readonly rawSha256: string;
+  /** Of the NormalizerMeta's JSON as it was handed over. */
+  readonly metaSha256: string;
+  /** Of the valid records, also of a run that failed. */
+  readonly outputSha256: string;
+  readonly runtime: { readonly driver: string; readonly version: string };
+  readonly state: StatePolicy;
+  readonly limits: Limits;
+  /** Milliseconds per phase. */
+  readonly timingsMs: Readonly<Record<Phase, number>>;
+  readonly usage: Usage;
+  readonly protections: readonly Protection[];
+}
+
+/** What became of the records of one run. */
+export interface Receipt {
+  /** Name of the sink; null when nothing was delivered, because the run failed or nobody asked for it. */
+  readonly sink: string | null;
+}
+
+/** One task, done. */
+export interface Run {
+  readonly outcome: Outcome;
+  /** Of a failed run: what was valid until then, to be read, never delivered. */
+  readonly records: Records;
+  readonly logs: readonly LogEntry[];
+  readonly logBytesDropped: number;
+  readonly record: RunRecord;
+  readonly receipt: Receipt;
+}
