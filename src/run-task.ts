@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+
+import type { Sink } from "./delivery/sink.ts";
+import type { Limits } from "./domain/limits.ts";
+import type { NormalizerMeta } from "./domain/meta.ts";
+import type { Outcome, RunResult } from "./domain/outcome.ts";
+import type { Manifest } from "./domain/package.ts";
+import type { Raw } from "./domain/raw.ts";
+import type { Records } from "./domain/record.ts";
+import type { Phase, Receipt, Run } from "./domain/run.ts";
+import type { Task } from "./domain/task.ts";
+import type { Catalogue } from "./packages/catalogue.ts";
+import type { RecordSink } from "./sandbox/record-sink.ts";
+import type { RunOptions, Sandboxes } from "./sandbox/sandboxes.ts";
+
+/** Every stage that a task goes through, ready for use. */
+export interface Stages {
+  readonly catalogue: Catalogue;
+  fetch(task: Task, manifest: Manifest, signal: AbortSignal): Promise<Fetched>;
+  readonly sandboxes: Sandboxes;
+  /** A collector takes the records of one run. */
+  collect(manifest: Manifest, limits: Partial<Limits>): Collector;
+  readonly sink: Sink;
+}
+
+export interface Fetched {
+  readonly raw: Raw;
+  readonly meta: NormalizerMeta;
+}
+
+export interface Collector extends RecordSink {
+  /** Resolves references, validates, merges. */
+  finish(): Records;
+}
+
+/**
+ * The whole sentence: Task -> Raw -> Package -> Outcome -> Record[] -> Receipt.
+ * A normalizer's trouble is in the run's `outcome`; the platform's is thrown.
+ * @throws WhiskersError
+ */
+export async function runTask(
+  task: Task,
+  stages: Stages,
+  options: RunOptions,
+  signal: AbortSignal,
+): Promise<Run> {
+  const clock = startClock();
+  const pkg = await clock.time("package", () => stages.catalogue.open(task.package));
+  const { raw, meta } = await clock.time("fetch", () => stages.fetch(task, pkg.manifest, signal));
+  const collector = stages.collect(pkg.manifest, { ...pkg.manifest.limits, ...options.limits });
+  const result = await stages.sandboxes.run(pkg, options, { meta, raws: [raw] }, collector, signal);
+  const records = await clock.time("validate", () => collector.finish());
+  const outcome = judge(result, records, pkg.manifest);
+  const receipt = await clock.time("deliver", () =>
+    deliver(outcome, task, meta, records, stages.sink, signal),
+  );
+  return {
+    outcome,
+    records,
+    logs: result.logs,
+    logBytesDropped: result.logBytesDropped,
+    receipt,
+    record: {
+      taskId: task.id,
+      normalizer: { id: pkg.manifest.id, version: pkg.manifest.version },
+      packageDigest: pkg.digest,
+      environment: result.environment,
+      rawId: raw.id,
+      rawBytes: raw.sizeBytes,
+      rawSha256: raw.sha256,
+      metaSha256: createHash("sha256").update(JSON.stringify(meta)).digest("hex"),
+      outputSha256: records.sha256,
+      runtime: result.runtime,
+      state: result.state,
+      limits: result.limits,
+      timingsMs: clock.phases(result.timingsMs),
+      usage: result.usage,
+      protections: result.protections,
+    },
+  };
+}
+
+/** All or nothing: one invalid record fails the run, unless the package wants such records left out. */
+function judge({ outcome }: RunResult, { rejections }: Records, { onInvalid }: Manifest): Outcome {
+  const [first] = rejections;
+  if (outcome.status === "failed" || first === undefined || onInvalid === "skip") return outcome;
+  const where = `record ${first.record}${first.path === "" ? "" : ` at ${first.path}`}`;
+  const others = rejections.length > 1 ? ` (and ${rejections.length - 1} more)` : "";
+  return { status: "failed", code: "invalid-output", message: `${where}: ${first.reason}${others}` };
+}
+
+/** Success without objects is delivered, and says that nothing is there; a failure says nothing. */
+async function deliver(
+  outcome: Outcome,
+  task: Task,
+  meta: NormalizerMeta,
+  records: Records,
+  sink: Sink,
+  signal: AbortSignal,
+): Promise<Receipt> {
+  return outcome.status === "succeeded" ? sink.deliver(task, meta, records, signal) : { sink: null };
+}
+
+function startClock(): {
+  time<T>(phase: Phase, work: () => T | Promise<T>): Promise<T>;
+  phases(more: Partial<Record<Phase, number>>): Record<Phase, number>;
+} {
+  const startedMs = performance.now();
+  const spent: Record<Phase, number> = {
+    fetch: 0,
+    package: 0,
+    open: 0,
+    run: 0,
+    validate: 0,
+    deliver: 0,
+    total: 0,
+  };
+  return {
+    async time(phase, work) {
+      const beganMs = performance.now();
+      try {
+        return await work();
+      } finally {
+        spent[phase] += performance.now() - beganMs;
+      }
+    },
+    phases: (more) => ({ ...spent, ...more, total: performance.now() - startedMs }),
+  };
+}
