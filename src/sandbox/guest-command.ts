@@ -15,6 +15,12 @@ export interface GuestPaths {
   readonly metaFile: string;
   /** /tmp belongs to this sandbox alone, so a `fork` guest may, and must, empty it between runs. */
   readonly privateTmp: boolean;
+  /**
+   * Where Node finds what it has compiled and stripped of types before: saves about 30 ms of a cold
+   * start. Read-only is enough. Filled by starting the same command once, same paths, same uid, with
+   * the folder writable and the input closed.
+   */
+  readonly compileCacheFolder?: string | null;
 }
 
 export interface GuestCommand {
@@ -31,6 +37,7 @@ export function guestCommand(
   limits: Limits,
 ): GuestCommand {
   const guest = pkg.manifest.guest;
+  const compiled = paths.compileCacheFolder ?? null;
   switch (guest.kind) {
     case "python":
       return {
@@ -53,7 +60,11 @@ export function guestCommand(
           "--no-warnings",
           path.join(paths.sdkFolder, "typescript/start.ts"),
         ],
-        env: { ...commonEnv(paths, state), WHISKERS_ENTRYPOINT: `${guest.file}:${guest.export}` },
+        env: {
+          ...commonEnv(paths, state),
+          WHISKERS_ENTRYPOINT: `${guest.file}:${guest.export}`,
+          ...(compiled === null ? {} : { NODE_COMPILE_CACHE: compiled }),
+        },
       };
     case "command": {
       const [program = "", ...args] = guest.argv;

@@ -106,7 +106,7 @@ def _serve_shared(fd_in, fd_out):
         try:
             function = packages.enter(folder, request["load"]["entrypoint"])
         except BaseException as error:
-            frames.send(fd_out, frames.FAILED, number, failure.payload(error, "load"))
+            frames.send(fd_out, frames.FAILED, number, failure.payload(error))
         else:
             execute(function, fd_out, *run)
         packages.leave(folder)
