@@ -7,11 +7,12 @@ import type { Outcome, RunResult } from "./domain/outcome.ts";
 import type { Manifest } from "./domain/package.ts";
 import type { Raw } from "./domain/raw.ts";
 import type { Records } from "./domain/record.ts";
-import type { Phase, Receipt, Run } from "./domain/run.ts";
+import type { Receipt, Run } from "./domain/run.ts";
 import type { Task } from "./domain/task.ts";
 import type { Catalogue } from "./packages/catalogue.ts";
 import type { RecordSink } from "./sandbox/record-sink.ts";
 import type { RunOptions, Sandboxes } from "./sandbox/sandboxes.ts";
+import { startPhaseClock } from "./telemetry/phase-clock.ts";
 
 /** Every stage that a task goes through, ready for use. */
 export interface Stages {
@@ -44,7 +45,7 @@ export async function runTask(
   options: RunOptions,
   signal: AbortSignal,
 ): Promise<Run> {
-  const clock = startClock();
+  const clock = startPhaseClock();
   const pkg = await clock.time("package", () => stages.catalogue.open(task.package));
   const { raw, meta } = await clock.time("fetch", () => stages.fetch(task, pkg.manifest, signal));
   const collector = stages.collect(pkg.manifest, { ...pkg.manifest.limits, ...options.limits });
@@ -73,7 +74,7 @@ export async function runTask(
       runtime: result.runtime,
       state: result.state,
       limits: result.limits,
-      timingsMs: clock.phases(result.timingsMs),
+      timingsMs: clock.read(result.timingsMs),
       usage: result.usage,
       protections: result.protections,
     },
@@ -99,31 +100,4 @@ async function deliver(
   signal: AbortSignal,
 ): Promise<Receipt> {
   return outcome.status === "succeeded" ? sink.deliver(task, meta, records, signal) : { sink: null };
-}
-
-function startClock(): {
-  time<T>(phase: Phase, work: () => T | Promise<T>): Promise<T>;
-  phases(more: Partial<Record<Phase, number>>): Record<Phase, number>;
-} {
-  const startedMs = performance.now();
-  const spent: Record<Phase, number> = {
-    fetch: 0,
-    package: 0,
-    open: 0,
-    run: 0,
-    validate: 0,
-    deliver: 0,
-    total: 0,
-  };
-  return {
-    async time(phase, work) {
-      const beganMs = performance.now();
-      try {
-        return await work();
-      } finally {
-        spent[phase] += performance.now() - beganMs;
-      }
-    },
-    phases: (more) => ({ ...spent, ...more, total: performance.now() - startedMs }),
-  };
 }
