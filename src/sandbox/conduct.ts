@@ -17,6 +17,7 @@ const TERMINATE_GRACE_MS = 500;
 /** From the end of its output, or from SIGKILL, until we stop waiting for the end of its processes. */
 const ENDED_WAIT_MS = 500;
 const USAGE_WAIT_MS = 100;
+const ERRORS_WAIT_MS = 100;
 
 export interface RunRequest {
   readonly meta: NormalizerMeta;
@@ -175,33 +176,33 @@ async function bringDown(cause: Cause, lease: Lease): Promise<Ending | null> {
     return null;
   }
   link.end();
-  if (cause.kind === "guest" && (cause.end.kind === "gone" || cause.end.kind === "failed")) {
-    const ending = await within(ENDED_WAIT_MS, sandbox.ended, null);
-    if (ending !== null) {
-      await errorsRead(lease);
-      return ending;
-    }
-  } else if (cause.kind === "guest" && cause.end.kind === "done") {
-    await within(ENDED_WAIT_MS, sandbox.ended, null);
-    await errorsRead(lease);
-  } else if (cause.kind !== "guest") {
+  if (cause.kind !== "guest") {
     sandbox.signal("terminate");
     await within(TERMINATE_GRACE_MS, sandbox.ended, null);
+  } else if (cause.end.kind === "gone" || cause.end.kind === "failed") {
+    const ending = await within(ENDED_WAIT_MS, sandbox.ended, null);
+    if (ending !== null) {
+      await readErrorsToEnd(lease);
+      return ending;
+    }
+  } else if (cause.end.kind === "done" && sandbox.output.readableEnded) {
+    // It is on its way out.
+    await readErrorsToEnd(lease);
   }
   sandbox.signal("kill");
   await within(ENDED_WAIT_MS, sandbox.ended, null);
   return null;
 }
 
-/** The rest of what an ended guest printed; a process that got away may hold the stream open. */
-async function errorsRead(lease: Lease): Promise<void> {
+/** The rest of what a guest printed before it ended; a process that got away may hold the stream open. */
+async function readErrorsToEnd(lease: Lease): Promise<void> {
   const { errors } = lease.sandbox;
   if (errors.readableEnded || errors.destroyed) return;
   const end = new Promise<void>((resolve) => {
     errors.once("end", resolve);
     errors.once("close", resolve);
   });
-  await within(USAGE_WAIT_MS, end, undefined);
+  await within(ERRORS_WAIT_MS, end, undefined);
 }
 
 async function readUsage(lease: Lease): Promise<Usage> {

@@ -66,6 +66,7 @@ export class GuestLink implements Link {
   #receivedBytes = 0;
   #settleTimer: NodeJS.Timeout | null = null;
   #answeredAtMs = 0;
+  #endedBy: RunEnd | null = null;
 
   constructor(sandbox: Sandbox, limits: Limits) {
     this.#sandbox = sandbox;
@@ -103,6 +104,8 @@ export class GuestLink implements Link {
   }
 
   run(work: RunWork): Promise<RunEnd> {
+    // It may have ended since it said that it was ready.
+    if (this.#endedBy !== null) return Promise.resolve(this.#endedBy);
     if (this.#state !== "idle") throw new Error(`a run was handed to a guest that is ${this.#state}`);
     if (this.#runNumber > 0) this.#logs = new LogCollector(this.#limits);
     this.#runNumber = this.#runNumber === RUN_MAX ? 1 : this.#runNumber + 1;
@@ -320,6 +323,7 @@ export class GuestLink implements Link {
   #end(end: Exclude<RunEnd, { kind: "done" }>): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
+    this.#endedBy = end;
     this.#clearSettleTimer();
     this.#resolveOpened(end);
     const run = this.#current;

@@ -66,7 +66,8 @@ interface Entry {
   readonly state: StatePolicy;
   runs: number;
   cpuMs: number;
-  memoryBytes: number;
+  /** Highest use that was measured; null while the driver cannot tell. */
+  peakBytes: number | null;
   idleSinceMs: number;
 }
 
@@ -187,14 +188,14 @@ export class Pool {
   #mayKeep(entry: Entry): boolean {
     if (entry.state === "fresh" || entry.link.state !== "idle" || this.#closing.signal.aborted) return false;
     if (entry.runs >= this.#options.maxRuns) return false;
-    return entry.state !== "reuse" || entry.memoryBytes < entry.limits.memoryBytes * RECYCLE_MEMORY_SHARE;
+    // Under `fork` the peak is that of children which are gone.
+    if (entry.state !== "reuse" || entry.peakBytes === null) return true;
+    return entry.peakBytes < entry.limits.memoryBytes * RECYCLE_MEMORY_SHARE;
   }
 
   #measure(entry: Entry, usage: Usage): void {
     entry.cpuMs = usage.cpuMs ?? entry.cpuMs;
-    // Where nothing is measured the limit is what the budget has to reckon with; a reuse guest is
-    // then recycled by its number of runs alone.
-    entry.memoryBytes = usage.peakMemoryBytes ?? entry.memoryBytes;
+    entry.peakBytes = usage.peakMemoryBytes ?? entry.peakBytes;
   }
 
   async #openAhead(key: string, request: LeaseRequest, signal: AbortSignal): Promise<void> {
@@ -219,8 +220,7 @@ export class Pool {
     for (const stream of [sandbox.input, sandbox.output, sandbox.errors]) stream.on("error", () => {});
     const { kind } = prepared.pkg.manifest.guest;
     const link = kind === "command" ? new PlainLink(sandbox, limits) : new GuestLink(sandbox, limits);
-    const { memoryBytes } = limits;
-    return { key, sandbox, link, limits, state, runs: 0, cpuMs: 0, memoryBytes, idleSinceMs: 0 };
+    return { key, sandbox, link, limits, state, runs: 0, cpuMs: 0, peakBytes: null, idleSinceMs: 0 };
   }
 
   /** A sandbox that comes too late, or for nobody, is closed when it comes. */
@@ -262,7 +262,7 @@ export class Pool {
   #addIdle(entry: Entry): void {
     entry.idleSinceMs = performance.now();
     this.#idle.add(entry);
-    this.#idleBytes += entry.memoryBytes;
+    this.#idleBytes += budgetBytes(entry);
     const sameKey = this.#idleByKey.get(entry.key);
     if (sameKey === undefined) this.#idleByKey.set(entry.key, [entry]);
     else sameKey.push(entry);
@@ -281,7 +281,7 @@ export class Pool {
   #removeIdle(entry: Entry): void {
     if (!this.#idle.delete(entry)) return;
     entry.link.onEnd = null;
-    this.#idleBytes -= entry.memoryBytes;
+    this.#idleBytes -= budgetBytes(entry);
     const sameKey = this.#idleByKey.get(entry.key) ?? [];
     const at = sameKey.lastIndexOf(entry);
     if (at !== -1) sameKey.splice(at, 1);
@@ -335,6 +335,10 @@ export class Pool {
 }
 
 const UNKNOWN_USAGE: Usage = { cpuMs: null, peakMemoryBytes: null };
+
+function budgetBytes(entry: Entry): number {
+  return entry.peakBytes ?? entry.limits.memoryBytes;
+}
 
 /** Sandboxes with equal keys are interchangeable. */
 function keyOf({ driver, prepared, limits, state }: LeaseRequest): string {
