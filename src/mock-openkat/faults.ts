@@ -64,7 +64,7 @@ export function injectFaults(app: FastifyInstance, faults: FaultList): void {
   });
   app.addHook("onSend", async (request, reply, payload) => {
     const fault = takeFor(request, faults, "after");
-    return fault === null ? payload : await applyAfter(fault, reply, payload);
+    return fault === null ? payload : applyAfter(fault, reply, payload);
   });
 }
 

@@ -176,14 +176,17 @@ suite("mock OpenKAT", () => {
         raw_data: raw,
         normalizer: { id: "n", version: null },
       };
-      const send = async (body: unknown): Promise<number> => (await post(at, body, token)).status;
-      assert.equal(await send(meta), 201);
-      assert.equal(await send(meta), 400);
-      assert.equal(await send({ ...meta, id: randomUUID(), raw_data: { ...raw, id: randomUUID() } }), 400);
-      assert.equal(await send({ ...meta, id: randomUUID(), started_at: "2026-01-02T03:04:05" }), 422);
-      assert.equal(await send({ ...meta, id: randomUUID(), normalizer: { id: "n".repeat(65) } }), 500);
+      const sendMeta = async (body: unknown): Promise<number> => (await post(at, body, token)).status;
+      assert.equal(await sendMeta(meta), 201);
+      assert.equal(await sendMeta(meta), 400);
+      assert.equal(
+        await sendMeta({ ...meta, id: randomUUID(), raw_data: { ...raw, id: randomUUID() } }),
+        400,
+      );
+      assert.equal(await sendMeta({ ...meta, id: randomUUID(), started_at: "2026-01-02T03:04:05" }), 422);
+      assert.equal(await sendMeta({ ...meta, id: randomUUID(), normalizer: { id: "n".repeat(65) } }), 500);
       const withoutEnd = { ...raw, boefje_meta: { ...raw.boefje_meta, ended_at: null } };
-      assert.equal(await send({ ...meta, id: randomUUID(), raw_data: withoutEnd }), 422);
+      assert.equal(await sendMeta({ ...meta, id: randomUUID(), raw_data: withoutEnd }), 422);
     });
 
     test("raws: an equal set of tags is not stored twice, twice in one request is 400", async () => {

@@ -52,7 +52,7 @@ function matches(task: MulaTask, filter: TaskFilter): boolean {
   const onPath = filter.column === "data" && typeof filter.field === "string";
   if (onPath) checkPathValue(filter.value);
   const actual = onPath
-    ? valueAt(task.data, (filter.field as string).split("__"))
+    ? valueAt(task.data, filter.field.split("__"))
     : (task as unknown as Record<string, unknown>)[filter.column];
   // A missing key is SQL's NULL: no comparison holds, not even a negated one.
   if (actual === undefined || actual === null) return filter.operator === "is" && filter.value === null;
