@@ -248,7 +248,8 @@ export class Pool {
     try {
       return await Promise.race([opening, given]);
     } catch (error) {
-      void this.#track(opening.then((sandbox) => sandbox.close()));
+      const closed = this.#track(opening.then((sandbox) => sandbox.close()));
+      await within(CLOSE_WAIT_MS, closed, undefined);
       if (error instanceof WhiskersError) throw error;
       const message = `the runtime \`${request.driver.name}\` could not start a sandbox`;
       throw new WhiskersError("sandbox-failed", message, { cause: error });
