@@ -1,0 +1,67 @@
+import { Buffer } from "node:buffer";
+
+import { encodeFrame, LOG, PAYLOAD_MAX_BYTES, RECORDS } from "./frames.ts";
+import type { GuestStream } from "./frames.ts";
+
+const BATCH_LENGTH = 64 * 1024;
+const BATCH_MS = 1000;
+/** A UTF-16 code unit takes at most this many bytes of UTF-8. */
+const BYTES_PER_UNIT = 3;
+
+/** Gathers records into frames and sends what a run has to say. */
+export class RunOutput {
+  readonly #stream: GuestStream;
+  readonly run: number;
+  count = 0;
+  #batch = "";
+  #sentAtMs = performance.now();
+
+  constructor(stream: GuestStream, run: number) {
+    this.#stream = stream;
+    this.run = run;
+  }
+
+  /** A promise when the host has to catch up first. @throws TypeError a record that has no JSON form */
+  record(record: unknown): void | Promise<void> {
+    const line = this.#encode(record);
+    let sent: void | Promise<void> = undefined;
+    if ((this.#batch.length + line.length) * BYTES_PER_UNIT >= PAYLOAD_MAX_BYTES) sent = this.flush();
+    this.count += 1;
+    this.#batch += line;
+    const late = performance.now() - this.#sentAtMs >= BATCH_MS;
+    return this.#batch.length >= BATCH_LENGTH || late ? this.flush() : sent;
+  }
+
+  flush(): void | Promise<void> {
+    this.#sentAtMs = performance.now();
+    if (this.#batch === "") return;
+    const batch = this.#batch;
+    this.#batch = "";
+    return this.send(RECORDS, batch);
+  }
+
+  log(level: string, message: string): void {
+    void this.send(LOG, `${JSON.stringify({ level, message })}\n`);
+  }
+
+  send(kind: number, payload: string): void | Promise<void> {
+    return this.#stream.write(encodeFrame(kind, this.run, payload));
+  }
+
+  #encode(record: unknown): string {
+    let text: string | undefined;
+    try {
+      text = JSON.stringify(record);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new TypeError(`record ${this.count} cannot be written as JSON: ${reason}`, { cause: error });
+    }
+    if (text === undefined) {
+      throw new TypeError(`record ${this.count} cannot be written as JSON: it is of type ${typeof record}`);
+    }
+    if (text.length * BYTES_PER_UNIT >= PAYLOAD_MAX_BYTES && Buffer.byteLength(text) >= PAYLOAD_MAX_BYTES) {
+      throw new RangeError(`record ${this.count} does not fit into a frame of ${PAYLOAD_MAX_BYTES} bytes`);
+    }
+    return `${text}\n`;
+  }
+}

@@ -1,0 +1,2 @@
+/** Of this SDK. */
+export const VERSION = "0.1.0";
