@@ -1,0 +1,19 @@
+import type { Task } from "../../domain/task.ts";
+import type { Connection } from "../database.ts";
+
+/**
+ * Says, before it is so, that these tasks are being run. Returns each with how often that was said
+ * of it, this time included; a task that is settled, or unknown, is left out.
+ */
+export async function startTasks(
+  connection: Connection,
+  ids: readonly string[],
+): Promise<readonly { readonly task: Task; readonly starts: number }[]> {
+  return connection.query(
+    `update whiskers.task
+     set starts = starts + 1, state = 'started'
+     where id = any ($1::uuid[]) and settled_at is null
+     returning document as task, starts`,
+    [ids],
+  );
+}

@@ -1,0 +1,43 @@
+import { randomUUID } from "node:crypto";
+
+import type { RunRow } from "../db/sql/insert-runs.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import type { Run } from "../domain/run.ts";
+import type { Task } from "../domain/task.ts";
+
+/** A run as it is kept. `run` is null when the platform failed before there was one. */
+export function runRow(task: Task, outcome: Outcome, run: Run | null, starts: number): RunRow {
+  const row = {
+    id: randomUUID(),
+    taskId: task.id,
+    status: outcome.status,
+    code: outcome.status === "failed" ? outcome.code : null,
+  };
+  if (run === null) {
+    const document = JSON.stringify({ task, starts, outcome });
+    return { ...row, normalizer: task.package, document, output: null };
+  }
+  const { records, record, logs, logBytesDropped, receipt } = run;
+  const { rejections, raws, ...output } = records;
+  return {
+    ...row,
+    normalizer: record.normalizer.id,
+    document: JSON.stringify({
+      task,
+      starts,
+      outcome,
+      rejections,
+      logs,
+      logBytesDropped,
+      receipt,
+      record,
+    }),
+    output: JSON.stringify({
+      ...output,
+      raws: raws.map(({ mime_types, content }) => ({
+        mime_types,
+        content: Buffer.from(content).toString("base64"),
+      })),
+    }),
+  };
+}
