@@ -1,0 +1,7 @@
+"""Never comes back."""
+
+
+def run(meta, raw):
+    while True:
+        pass
+    yield {}

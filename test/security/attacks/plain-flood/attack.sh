@@ -1,0 +1,2 @@
+# One line without an end on standard output.
+exec tr '\000' 'x' </dev/zero

@@ -1,0 +1,3 @@
+# Gives output, then kills itself.
+echo '{"half": "of it"}'
+kill -SEGV $$

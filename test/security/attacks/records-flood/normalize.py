@@ -1,0 +1,6 @@
+"""Records without end."""
+
+
+def run(meta, raw):
+    while True:
+        yield {"x": "y" * 10000}

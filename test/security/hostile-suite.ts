@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+
+import type { Limits } from "../../src/domain/limits.ts";
+import type { StatePolicy } from "../../src/domain/package.ts";
+import type { Driver } from "../../src/sandbox/driver.ts";
+import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
+import type { Sandboxes } from "../../src/sandbox/sandboxes.ts";
+import { ATTACK_LIMITS, whyNot } from "./attack.ts";
+import type { Attack } from "./attack.ts";
+import { makeAttackPackage } from "./attack-package.ts";
+import { ATTACKS } from "./attacks.ts";
+import { openHostTargets } from "./host-targets.ts";
+import type { HostTargets } from "./host-targets.ts";
+import { judgeAttack } from "./judge-attack.ts";
+import { leftovers, observe } from "./observed-driver.ts";
+import type { ObservedDriver } from "./observed-driver.ts";
+import { KeepingSink, metaOf, runAttack, writeRaw } from "./run-attack.ts";
+import type { AttackRun } from "./run-attack.ts";
+
+/** Attacks at a time. */
+const CONCURRENCY = 3;
+/** What the benign run beside every attack may take, warm, milliseconds: it takes about 5. */
+const BYSTANDER_MAX_MS = 2000;
+const BYSTANDER_PAUSE_MS = 150;
+/** Above what this process used before the attacks: a flood must not fill the host's memory. */
+const HOST_MEMORY_MAX_BYTES = 400 * 1024 * 1024;
+
+export interface HostileSuiteOptions {
+  /** False for a driver whose guests have a kernel of their own. */
+  readonly sharesKernel: boolean;
+  /** Names of attacks; all when not given. */
+  readonly only?: readonly string[] | undefined;
+}
+
+/** How one attack ended under one state policy; what docs/isolation.md is made of. */
+export interface AttackResult {
+  readonly attack: string;
+  readonly state: StatePolicy;
+  readonly result: "held" | "failed" | "skipped";
+  /** Why it was skipped or failed; how it ended when it was held. */
+  readonly detail: string;
+}
+
+/**
+ * Registers the hostile suite for one driver: every attack under every of its state policies, with an
+ * honest run beside it. Returns results, filled while the tests run.
+ */
+export function hostileSuite(
+  name: string,
+  makeDriver: () => Driver,
+  options: HostileSuiteOptions,
+): readonly AttackResult[] {
+  const results: AttackResult[] = [];
+  describe(`hostile guests in ${name}`, { concurrency: CONCURRENCY }, () => {
+    let stage: Stage;
+    before(async () => {
+      stage = await openStage(makeDriver());
+    });
+    after(async () => {
+      await stage.close();
+    });
+    for (const attack of ATTACKS) {
+      if (options.only !== undefined && !options.only.includes(attack.name)) continue;
+      for (const state of attack.states ?? ["fresh"]) {
+        it(`${attack.name} (${state})`, async (t) => {
+          const note = (result: AttackResult["result"], detail: string): void => {
+            results.push({ attack: attack.name, state, result, detail });
+          };
+          const reason = whySkipped(attack, state, stage.driver, options);
+          if (reason !== null) {
+            note("skipped", reason);
+            t.skip(reason);
+            return;
+          }
+          try {
+            note("held", (await tryAttack(attack, state, stage)).join(", then "));
+          } catch (error) {
+            note("failed", error instanceof Error ? error.message : String(error));
+            throw error;
+          }
+        });
+      }
+    }
+  });
+  return results;
+}
+
+interface Stage {
+  readonly driver: ObservedDriver;
+  readonly targets: HostTargets;
+  readonly honest: HonestRuns;
+  readonly memoryBefore: number;
+  close(): Promise<void>;
+}
+
+async function openStage(driver: Driver): Promise<Stage> {
+  const targets = await openHostTargets();
+  const mountsBefore = countMounts();
+  const watched = observe(driver);
+  const sandboxes = openSandboxes({ drivers: [watched] });
+  const honest = new HonestRuns(sandboxes, watched, targets);
+  await honest.run();
+  return {
+    driver: watched,
+    targets,
+    honest,
+    memoryBefore: process.memoryUsage.rss(),
+    close: async () => {
+      try {
+        await sandboxes.close();
+        assert.deepEqual(watched.opened.flatMap(leftovers), []);
+        assert.ok(countMounts() <= mountsBefore, "mounts were left behind");
+        const ours = /^(?:packages|raw-.*|socket|whiskers-test-.*)$/;
+        const files = readdirSync(targets.folder).filter((file) => !ours.test(file));
+        assert.deepEqual(files, [], "files in TMPDIR were left behind");
+      } finally {
+        await targets.close();
+      }
+    },
+  };
+}
+
+async function tryAttack(attack: Attack, state: StatePolicy, stage: Stage): Promise<readonly string[]> {
+  const { driver, targets, honest } = stage;
+  const limits: Limits = { ...ATTACK_LIMITS, ...attack.limits };
+  const pkg = makeAttackPackage(attack.name, targets);
+  const sandboxes = openSandboxes({ drivers: [driver] });
+  const over = new AbortController();
+  const troubles: unknown[] = [];
+  const note = (error: unknown): void => void troubles.push(error);
+  const beside = honest.runUntil(over.signal).catch(note);
+  const runs: AttackRun[] = [];
+  try {
+    const options = { runtime: driver.name, state, limits };
+    runs.push(await runAttack(sandboxes, pkg, options, targets, 1, attack.rawBytes));
+    if (attack.secondEnds !== undefined) runs.push(await runAttack(sandboxes, pkg, options, targets, 2));
+    judgeAttack(attack, runs, limits, targets);
+  } catch (error) {
+    note(error);
+  }
+  over.abort();
+  await sandboxes.close();
+  await beside;
+  try {
+    judgeHost(pkg.folder, stage);
+  } catch (error) {
+    note(error);
+  }
+  if (troubles.length === 1) throw troubles[0];
+  if (troubles.length > 1) throw new AggregateError(troubles, troubles.map(String).join("\n"));
+  return runs.map((run) => run.evidence.ending);
+}
+
+/** What holds after every attack, whatever it was. */
+function judgeHost(folder: string, { driver, targets, memoryBefore }: Stage): void {
+  const opened = driver.opened.filter((one) => one.folder === folder);
+  assert.deepEqual(opened.flatMap(leftovers), [], "it left something behind");
+  assert.deepEqual(targets.arrivals, [], "something arrived at the host's listeners");
+  assert.ok(targets.bystanderLives(), "the bystander process was ended");
+  assert.deepEqual(targets.changedCanaries(), []);
+  const grownBytes = process.memoryUsage.rss() - memoryBefore;
+  assert.ok(grownBytes < HOST_MEMORY_MAX_BYTES, `the host grew by ${grownBytes} bytes`);
+}
+
+/** Runs of a normalizer that does nothing wrong, in a warm sandbox of its own. */
+class HonestRuns {
+  readonly #sandboxes: Sandboxes;
+  readonly #driver: Driver;
+  readonly #targets: HostTargets;
+  readonly #pkg;
+  readonly #lines: readonly string[] = Array.from({ length: 50 }, (_, number) => `line ${number}`);
+
+  constructor(sandboxes: Sandboxes, driver: Driver, targets: HostTargets) {
+    this.#sandboxes = sandboxes;
+    this.#driver = driver;
+    this.#targets = targets;
+    this.#pkg = makeAttackPackage("bystander", targets);
+  }
+
+  /** Again and again, at least once, until `over`. @throws AssertionError it noticed something */
+  async runUntil(over: AbortSignal): Promise<void> {
+    do {
+      const runMs = await this.run();
+      assert.ok(runMs < BYSTANDER_MAX_MS, `the run beside it took ${Math.round(runMs)} ms`);
+      await new Promise((resolve) => setTimeout(resolve, BYSTANDER_PAUSE_MS));
+    } while (!over.aborted);
+  }
+
+  async run(): Promise<number> {
+    const raw = writeRaw(this.#targets, this.#lines.join("\n"));
+    const sink = new KeepingSink();
+    const { outcome, timingsMs } = await this.#sandboxes.run(
+      this.#pkg,
+      { runtime: this.#driver.name },
+      { meta: metaOf(this.#pkg, raw), raws: [raw] },
+      sink,
+      new AbortController().signal,
+    );
+    assert.deepEqual(outcome, { status: "succeeded" }, "the run beside it failed");
+    const wanted = this.#lines.map((line) => ({
+      line,
+      sha256: createHash("sha256").update(line).digest("hex"),
+    }));
+    const got = sink.text
+      .trim()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+    assert.deepEqual(got, wanted, "the run beside it gave something else");
+    return timingsMs.run;
+  }
+}
+
+function whySkipped(
+  attack: Attack,
+  state: StatePolicy,
+  driver: Driver,
+  { sharesKernel }: HostileSuiteOptions,
+): string | null {
+  const kind = attack.name.startsWith("plain-") ? "command" : "python";
+  if (state === "fork" && !driver.capabilities.fork) return "the driver cannot run guests that fork";
+  return whyNot(attack, kind, driver.capabilities, sharesKernel);
+}
+
+function countMounts(): number {
+  return readFileSync("/proc/self/mountinfo", "utf8").trim().split("\n").length;
+}

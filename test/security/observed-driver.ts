@@ -1,0 +1,117 @@
+import { globSync, readdirSync } from "node:fs";
+import type { Driver, Sandbox } from "../../src/sandbox/driver.ts";
+import { describeProcess, listProcesses, pidNamespaceOf, readOrNull, withDescendants } from "./processes.ts";
+import type { ProcessId } from "./processes.ts";
+
+const LOOK_MS = 50;
+
+/** A driver whose sandboxes are watched from outside, so that what they leave behind is found. */
+export interface ObservedDriver extends Driver {
+  readonly opened: readonly Watched[];
+}
+
+/** What was seen of one sandbox. */
+export interface Watched {
+  readonly id: string;
+  /** The package's folder: in the arguments or environment of whoever handles it. */
+  readonly folder: string;
+  readonly processes: ReadonlyMap<number, ProcessId>;
+  readonly pidNamespaces: ReadonlySet<string>;
+  readonly closed: boolean;
+}
+
+export function observe(driver: Driver): ObservedDriver {
+  const opened: Watched[] = [];
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    name: driver.name,
+    capabilities: driver.capabilities,
+    opened,
+    probe: () => driver.probe(),
+    prepare: (pkg) => driver.prepare(pkg),
+    open: (prepared, request) => {
+      // One at a time: new children of ours are this sandbox's.
+      const open = turn.then(async () => {
+        const before = new Set(listProcesses().map((one) => one.pid));
+        const sandbox = await driver.open(prepared, request);
+        const watched = watch(sandbox, prepared.pkg.folder, before);
+        opened.push(watched.seen);
+        return watched.sandbox;
+      });
+      turn = open.catch(() => {});
+      return open;
+    },
+  };
+}
+
+function watch(
+  sandbox: Sandbox,
+  folder: string,
+  before: ReadonlySet<number>,
+): { readonly sandbox: Sandbox; readonly seen: Watched } {
+  const own = pidNamespaceOf("self");
+  const roots = new Set(
+    listProcesses()
+      .filter((one) => one.parent === process.pid && !before.has(one.pid))
+      .map((one) => one.pid),
+  );
+  const processes = new Map<number, ProcessId>();
+  const pidNamespaces = new Set<string>();
+  const seen = { id: sandbox.id, folder, processes, pidNamespaces, closed: false };
+  const look = (): void => {
+    for (const one of withDescendants(listProcesses(), roots)) {
+      if (!processes.has(one.pid)) processes.set(one.pid, one);
+      const namespace = pidNamespaceOf(one.pid);
+      if (namespace !== null && namespace !== own) pidNamespaces.add(namespace);
+    }
+  };
+  look();
+  const timer = setInterval(look, LOOK_MS);
+  return {
+    seen,
+    sandbox: {
+      id: sandbox.id,
+      runtime: sandbox.runtime,
+      protections: sandbox.protections,
+      input: sandbox.input,
+      output: sandbox.output,
+      errors: sandbox.errors,
+      ended: sandbox.ended,
+      signal: (how) => {
+        sandbox.signal(how);
+      },
+      usage: () => sandbox.usage(),
+      close: async () => {
+        await sandbox.close();
+        clearInterval(timer);
+        seen.closed = true;
+      },
+    },
+  };
+}
+
+/** What is left of a sandbox that was closed, in words. Empty: nothing. */
+export function leftovers(watched: Watched): readonly string[] {
+  const found: string[] = [];
+  if (!watched.closed) found.push(`sandbox ${watched.id} was never closed`);
+  for (const one of listProcesses()) {
+    const known = watched.processes.get(one.pid)?.startedAt === one.startedAt;
+    const inside = watched.pidNamespaces.has(pidNamespaceOf(one.pid) ?? "");
+    const named = namesIt(one.pid, watched);
+    // A zombie of ours is a child that nobody waited for; one of init's is init's matter.
+    if ((known || inside || named) && !(one.zombie && one.parent === 1)) found.push(describeProcess(one.pid));
+  }
+  const mounts = (readOrNull("/proc/self/mountinfo") ?? "").split("\n");
+  found.push(...mounts.filter((line) => line.includes(watched.id)).map((line) => `mount ${line}`));
+  found.push(...globSync(`/sys/fs/cgroup/**/*${watched.id}*`).map((folder) => `cgroup ${folder}`));
+  for (const place of ["/tmp", "/var/tmp", "/dev/shm", "/run", process.env["TMPDIR"] ?? "/tmp"]) {
+    const names = readdirSync(place).filter((name) => name.includes(watched.id));
+    found.push(...names.map((name) => `file ${place}/${name}`));
+  }
+  return found;
+}
+
+function namesIt(pid: number, { id, folder }: Watched): boolean {
+  const told = ["cgroup", "cmdline", "environ"].map((file) => readOrNull(`/proc/${pid}/${file}`) ?? "");
+  return told.some((text) => text.includes(id) || text.includes(folder));
+}
