@@ -84,7 +84,10 @@ export interface Sandbox {
   readonly protections: readonly Protection[];
   /** To the guest's stdin (or device). Errors (EPIPE) are swallowed by the driver: `ended` tells. */
   readonly input: Writable;
-  /** From the guest's stdout (or device). */
+  /**
+   * From the guest's stdout (or device). Nothing of it may be lost before the caller of `open` listens:
+   * Node throws away what nobody has read of a child that exits, so return in the turn of the spawn or pause.
+   */
   readonly output: Readable;
   /** What the guest prints beside it. */
   readonly errors: Readable;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 import { cleanLines, cleanText } from "./clean-text.ts";
 import { LogCollector } from "./log-collector.ts";

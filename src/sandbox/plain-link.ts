@@ -12,7 +12,7 @@ import { sendRaws } from "./send-raws.ts";
  *
  *     idle ──raw, end of file──▶ running ──end of output and of the program──▶ ended
  *
- * What it prints before it is handed its raw file waits: nothing is read before `run`.
+ * It may have printed, and ended, before it is handed its raw file; what it printed is kept for `run`.
  */
 export class PlainLink implements Link {
   readonly opened: Promise<Opened> = Promise.resolve({ kind: "ready", fork: false });
@@ -23,7 +23,12 @@ export class PlainLink implements Link {
   readonly #limits: Limits;
   readonly #stopRaw = new AbortController();
   #state: LinkState = "idle";
+  #work: RunWork | null = null;
   #resolveRun: (end: RunEnd) => void = () => {};
+  /** Printed before `run`. */
+  #early: Buffer[] = [];
+  #outputEnded = false;
+  #endedBy: RunEnd | null = null;
   #receivedBytes = 0;
   #answeredAtMs = 0;
 
@@ -31,9 +36,20 @@ export class PlainLink implements Link {
     this.#sandbox = sandbox;
     this.#limits = limits;
     this.logs = new LogCollector(limits);
+    sandbox.output.on("data", (chunk: Buffer) => {
+      this.#onOutput(chunk);
+    });
     sandbox.errors.on("data", (chunk: Buffer) => {
       this.#onErrors(chunk);
     });
+    onOutputEnd(
+      sandbox,
+      () => this.#receivedBytes,
+      () => {
+        this.#outputEnded = true;
+        if (this.#work !== null) void this.#conclude(this.#work);
+      },
+    );
   }
 
   get state(): LinkState {
@@ -45,19 +61,16 @@ export class PlainLink implements Link {
   }
 
   run(work: RunWork): Promise<RunEnd> {
+    if (this.#endedBy !== null) return Promise.resolve(this.#endedBy);
     if (this.#state !== "idle") throw new Error(`a run was handed to a program that is ${this.#state}`);
     this.#state = "running";
+    this.#work = work;
     return new Promise((resolve) => {
       this.#resolveRun = resolve;
-      this.#sandbox.output.on("data", (chunk: Buffer) => {
-        this.#onOutput(chunk, work);
-      });
-      onOutputEnd(
-        this.#sandbox,
-        () => this.#receivedBytes,
-        () => void this.#onOutputEnd(work),
-      );
+      for (const chunk of this.#early) this.#pass(chunk, work);
+      this.#early = [];
       void this.#handOver(work);
+      if (this.#outputEnded) void this.#conclude(work);
     });
   }
 
@@ -84,13 +97,16 @@ export class PlainLink implements Link {
     }
   }
 
-  #onOutput(chunk: Buffer, work: RunWork): void {
+  #onOutput(chunk: Buffer): void {
     this.#receivedBytes += chunk.length;
-    if (this.#state !== "running") return;
+    if (this.#state === "ended") return;
     if (this.#receivedBytes > this.#limits.outputBytes) {
       this.#end(tooMuch(`more than ${this.#limits.outputBytes} bytes of output`));
-      return;
-    }
+    } else if (this.#work === null) this.#early.push(chunk);
+    else this.#pass(chunk, this.#work);
+  }
+
+  #pass(chunk: Buffer, work: RunWork): void {
     try {
       work.sink.pushPlain(chunk);
     } catch (error) {
@@ -98,7 +114,7 @@ export class PlainLink implements Link {
     }
   }
 
-  async #onOutputEnd(work: RunWork): Promise<void> {
+  async #conclude(work: RunWork): Promise<void> {
     const ending = await this.#sandbox.ended;
     if (this.#state !== "running") return;
     this.#answeredAtMs = performance.now();
@@ -127,6 +143,8 @@ export class PlainLink implements Link {
   #end(end: RunEnd): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
+    this.#endedBy = end;
+    this.#early = [];
     this.#stopRaw.abort();
     this.#resolveRun(end);
     this.onEnd?.();

@@ -201,8 +201,9 @@ export class Pool {
   async #openAhead(key: string, request: LeaseRequest, signal: AbortSignal): Promise<void> {
     this.#checkOpen(signal);
     const entry = await this.#open(key, request, signal);
-    await within(request.limits.startMs, entry.link.opened, null);
-    if (entry.link.state !== "idle" || signal.aborted || this.#closing.signal.aborted) {
+    const opened = await within(request.limits.startMs, entry.link.opened, null);
+    const usable = opened?.kind === "ready" && (request.state !== "fork" || opened.fork);
+    if (!usable || signal.aborted || this.#closing.signal.aborted) {
       await this.#closeEntry(entry);
       return;
     }

@@ -69,8 +69,8 @@ class PooledSandboxes implements Sandboxes {
   readonly #pool: Pool;
   readonly #probes = new Map<Driver, Promise<Probe>>();
   readonly #prepared = new WeakMap<Package, Map<Driver, Promise<Prepared>>>();
-  /** Guests that said that they cannot fork. */
-  readonly #cannotFork = new WeakSet<Package>();
+  /** Digests of packages whose guest said that it cannot fork. */
+  readonly #cannotFork = new Set<string>();
 
   constructor({ drivers, ...pool }: SandboxesOptions) {
     this.#drivers = drivers;
@@ -114,7 +114,7 @@ class PooledSandboxes implements Sandboxes {
   async #plan(pkg: Package, options: RunOptions): Promise<RunPlan> {
     const { guest } = pkg.manifest;
     const driver = await this.#choose(options.runtime ?? "auto", guest.kind);
-    const guestForks = this.#cannotFork.has(pkg) ? false : null;
+    const guestForks = this.#cannotFork.has(pkg.digest) ? false : null;
     const wanted = options.state ?? "auto";
     const state = wanted === "auto" ? strongestWarm(driver.capabilities, guestForks, guest.kind) : wanted;
     checkState(state, driver, guest.kind);
@@ -127,7 +127,7 @@ class PooledSandboxes implements Sandboxes {
   #learnsThatItCannotFork(pkg: Package, options: RunOptions, plan: RunPlan, error: unknown): boolean {
     const guessed = (options.state ?? "auto") === "auto" && plan.state === "fork";
     if (!guessed || !(error instanceof WhiskersError) || error.code !== "state-unsupported") return false;
-    this.#cannotFork.add(pkg);
+    this.#cannotFork.add(pkg.digest);
     return true;
   }
 

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { DEFAULT_LIMITS } from "../domain/limits.ts";
+import type { Driver } from "./driver.ts";
+import { openSandboxes } from "./sandboxes.ts";
+import { CollectingSink, META, openRig, plainGuest, pythonGuest } from "./testing/rig.ts";
+import type { Rig } from "./testing/rig.ts";
+
+const NEVER = new AbortController().signal;
+const answering = (ready: string): ReturnType<typeof pythonGuest> =>
+  pythonGuest(`
+${ready}
+while True:
+    run, raw = take()
+    write(frame(RECORDS, run, b"1\\n") + frame(DONE, run, {}) + frame(READY, 0, b"{}"))
+`);
+const FORKS = answering("ready()");
+const DOES_NOT_FORK = answering(`send(READY, 0, {"protocols": [1]})`);
+
+function open(rig: Rig, ...drivers: readonly Driver[]) {
+  const sandboxes = openSandboxes({ drivers });
+  return {
+    sandboxes,
+    run: (pkg: typeof FORKS, options: Parameters<typeof sandboxes.run>[1] = {}) =>
+      sandboxes.run(pkg, options, { meta: META, raws: [rig.raw("x")] }, new CollectingSink(), NEVER),
+    [Symbol.asyncDispose]: () => sandboxes.close(),
+  };
+}
+
+void test("auto takes the first runtime that isolates, works and can start the guest", async () => {
+  await using rig = openRig();
+  const base = rig.driver;
+  const capabilities = base.capabilities;
+  const trusting: Driver = { ...base, name: "trusting", capabilities: { ...capabilities, isolates: false } };
+  const picky: Driver = { ...base, name: "picky", capabilities: { ...capabilities, guests: ["command"] } };
+  const probe = () => Promise.resolve({ available: false, reason: "no kernel", remedy: "Get one." } as const);
+  const broken: Driver = { ...base, name: "broken", probe };
+  await using all = open(rig, trusting, picky, broken, base);
+  assert.equal((await all.run(FORKS)).outcome.status, "succeeded");
+  assert.equal(rig.driver.opened.length, 1);
+  assert.equal((await all.run(FORKS, { runtime: "trusting" })).outcome.status, "succeeded");
+  await assert.rejects(all.run(FORKS, { runtime: "picky" }), { code: "runtime-unavailable" });
+  await assert.rejects(all.run(FORKS, { runtime: "broken" }), /no kernel. Get one/);
+  await assert.rejects(all.run(FORKS, { runtime: "nosuch" }), { code: "usage" });
+  await using few = open(rig, trusting, picky, broken);
+  await assert.rejects(few.run(FORKS), { code: "runtime-unavailable", message: /broken: no kernel/ });
+});
+
+void test("the state policy is the strongest that driver and guest can do, or the one asked for", async () => {
+  await using rig = openRig();
+  await using all = open(rig, rig.driver);
+  assert.equal((await all.run(FORKS)).state, "fork");
+  assert.equal((await all.run(FORKS, { state: "fresh" })).state, "fresh");
+  assert.equal((await all.run(plainGuest("true"))).state, "fresh");
+  const openedBefore = rig.driver.opened.length;
+  assert.equal(await all.sandboxes.warm(DOES_NOT_FORK, {}, 1, NEVER), 0);
+  assert.equal((await all.run(DOES_NOT_FORK)).state, "reuse");
+  assert.equal((await all.run(DOES_NOT_FORK)).state, "reuse");
+  assert.equal(rig.driver.opened.length, openedBefore + 3);
+  const unsupported = { code: "state-unsupported" };
+  await assert.rejects(all.run(DOES_NOT_FORK, { state: "fork" }), unsupported);
+  await assert.rejects(all.run(plainGuest("true"), { state: "reuse" }), unsupported);
+  const forkless: Driver = { ...rig.driver, capabilities: { ...rig.driver.capabilities, fork: false } };
+  await using reusing = open(rig, forkless);
+  assert.equal((await reusing.run(FORKS)).state, "reuse");
+  await assert.rejects(reusing.run(FORKS, { state: "fork" }), unsupported);
+});
+
+void test("limits: the caller's go before the package's, those before the defaults", async () => {
+  await using rig = openRig();
+  await using all = open(rig, rig.driver);
+  const pkg = { ...FORKS, manifest: { ...FORKS.manifest, limits: { wallMs: 5000, records: 5 } } };
+  const { limits } = await all.run(pkg, { limits: { wallMs: 6000, records: undefined } as object });
+  assert.deepEqual(limits, { ...DEFAULT_LIMITS, wallMs: 6000, records: 5 });
+});
+
+void test("sandboxes opened ahead are used by the runs that follow", async () => {
+  await using rig = openRig();
+  await using all = open(rig, rig.driver);
+  assert.equal(await all.sandboxes.warm(FORKS, {}, 2, NEVER), 2);
+  assert.equal(await all.sandboxes.warm(FORKS, {}, 2, NEVER), 2);
+  assert.equal((await all.run(FORKS)).timingsMs.open, 0);
+  assert.equal(rig.driver.opened.length, 2);
+  assert.equal(all.sandboxes.idle.count, 2);
+  await all.sandboxes.close();
+  assert.equal(rig.driver.livingIds.size, 0);
+});
