@@ -3,11 +3,9 @@ import type { ParseArgsOptionsConfig } from "node:util";
 import type { Environment, Settings } from "../config/settings.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
-/** One command: `src/cli/commands/<name>.ts` exports it as `command`. */
+/** One command: `src/cli/<name>.ts` exports it as `command`; a row in commands.ts makes it known. */
 export interface Command {
-  /** One line for `whiskers help`. */
-  readonly summary: string;
-  /** What `whiskers help <name>` prints, whole: usage, what it does, options, examples. */
+  /** What `whiskers help <name>` prints, whole: usage line first, what it does, options, examples. */
   readonly help: string;
   /** As `parseArgs` of node:util wants them. `help` is there for every command. */
   readonly options: ParseArgsOptionsConfig;

@@ -1,0 +1,48 @@
+import type { Command } from "./command.ts";
+
+interface Row {
+  readonly name: string;
+  /** One line for `whiskers help`. */
+  readonly summary: string;
+  /** Only the command that is wanted is loaded. */
+  load(): Promise<{ readonly command: Command }>;
+}
+
+/** Every command, in the order of `whiskers help`. */
+export const COMMANDS: readonly Row[] = [
+  {
+    name: "demo",
+    summary: "see it work: a few hundred real tasks through the sandbox, some of them hostile",
+    load: () => import("./demo.ts"),
+  },
+  {
+    name: "run",
+    summary: "run a normalizer on raw files and show what comes out",
+    load: () => import("./run.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "which runtimes work here, which protections are in force, what is missing",
+    load: () => import("./doctor.ts"),
+  },
+  {
+    name: "explain",
+    summary: "what an error code means, whose fault it is, what to do",
+    load: () => import("./explain.ts"),
+  },
+  {
+    name: "config",
+    summary: "every setting, its value and where it comes from",
+    load: () => import("./config.ts"),
+  },
+  {
+    name: "help",
+    summary: "this list, or all about one command",
+    load: () => import("./help.ts"),
+  },
+  {
+    name: "version",
+    summary: "the version of Whiskers",
+    load: () => import("./version.ts"),
+  },
+];

@@ -1,0 +1,63 @@
+import { type Environment, readSettings, type Settings } from "../config/settings.ts";
+import { parseArguments } from "./arguments.ts";
+import type { Context } from "./command.ts";
+import { complain } from "./complain.ts";
+import { find, overview } from "./help.ts";
+import { watchInterruptions } from "./interruptions.ts";
+import { describeTerminal } from "./terminal/terminal.ts";
+
+/** The command line: finds the command, gives it the world, and turns its end into an exit code. */
+export async function program(argv: readonly string[], env: Environment): Promise<number> {
+  const interruptions = watchInterruptions();
+  const context: Context = {
+    env,
+    settings: memoised(() => readSettings(env)),
+    signal: interruptions.signal,
+    out: writeOut,
+    err: (text) => void process.stderr.write(text),
+    outTerminal: describeTerminal(process.stdout, env),
+    errTerminal: describeTerminal(process.stderr, env),
+  };
+  try {
+    const exitCode = await dispatch(argv, context);
+    return interruptions.exitCode ?? exitCode;
+  } catch (error) {
+    return interruptions.exitCode ?? (await complain(error, argv.includes("--json"), context));
+  }
+}
+
+async function dispatch([first, ...rest]: readonly string[], context: Context): Promise<number> {
+  if (first === undefined) {
+    context.err(overview());
+    return 2;
+  }
+  const name = ALIASES[first] ?? first;
+  const { command } = await find(name).load();
+  const args = parseArguments(name, command, rest);
+  if (args.values["help"] === true) {
+    await context.out(command.help);
+    return 0;
+  }
+  return command.run(args, context);
+}
+
+const ALIASES: Readonly<Record<string, string>> = {
+  "--help": "help",
+  "-h": "help",
+  "--version": "version",
+  "-V": "version",
+};
+
+function memoised(read: () => Settings): () => Settings {
+  let value: Settings | null = null;
+  return () => (value ??= read());
+}
+
+/** When nobody reads any more, the interruption is seen elsewhere, and there is nothing to wait for. */
+function writeOut(text: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(text, () => {
+      resolve();
+    });
+  });
+}
