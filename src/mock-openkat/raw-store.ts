@@ -1,5 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 
+import { pythonUnixTime } from "../raw/secure-hash.ts";
+
 /** BoefjeMeta as Bytes has it. */
 export interface StoredBoefjeMeta {
   readonly id: string;
@@ -102,14 +104,6 @@ export class RawStore {
 }
 
 /** `sha512:<hex>` over the bytes followed by the boefje's end as Python prints a float of unix seconds. */
-export function secureHashOf(content: Uint8Array, endedAt: string): string {
-  return `sha512:${createHash("sha512").update(content).update(pythonFloat(endedAt)).digest("hex")}`;
-}
-
-function pythonFloat(time: string): string {
-  const fraction = /\.(?<digits>\d+)/u.exec(time)?.groups?.["digits"] ?? "0";
-  const whole = Math.floor(Date.parse(time) / 1000);
-  // Python's shortest repr and JavaScript's agree here, but for whole numbers.
-  const text = String(Number(`${whole}.${fraction}`));
-  return text.includes(".") ? text : `${text}.0`;
+function secureHashOf(content: Uint8Array, endedAt: string): string {
+  return `sha512:${createHash("sha512").update(content).update(pythonUnixTime(endedAt)).digest("hex")}`;
 }

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { suite, test } from "node:test";
+
+import { WhiskersError } from "../errors.ts";
+import { type HttpService, jsonOf, openHttpService } from "./http-service.ts";
+import { retrying } from "./retrying.ts";
+
+const NEVER = new AbortController().signal;
+
+suite("an HTTP service", () => {
+  test("keeps its connections and its path prefix", async () => {
+    const sockets = new Set<unknown>();
+    await withService(
+      (request, response) => {
+        sockets.add(request.socket);
+        response.end(JSON.stringify({ url: request.url }));
+      },
+      async (service) => {
+        for (let n = 0; n < 20; n += 1) {
+          const query = { valid_time: "2026-01-01T00:00:00+00:00" };
+          const answer = await service.send({ method: "GET", path: "/x", query, signal: NEVER });
+          assert.deepEqual(jsonOf(service, "x", answer), {
+            url: "/prefix/x?valid_time=2026-01-01T00%3A00%3A00%2B00%3A00",
+          });
+        }
+      },
+    );
+    // A request may be sent in the turn in which the answer before it ends: then a second one is opened.
+    assert.ok(sockets.size <= 2, `${sockets.size} connections`);
+  });
+
+  for (const [status, code] of [
+    [500, "upstream-unavailable"],
+    [503, "upstream-unavailable"],
+    [429, "upstream-unavailable"],
+    [400, "upstream-refused"],
+    [404, "upstream-refused"],
+    [422, "upstream-refused"],
+  ] as const) {
+    test(`${status} is ${code}, with what the service said, on one line`, async () => {
+      await withService(
+        (_request, response) => response.writeHead(status).end("because\n\u001b[31mof this"),
+        async (service) => {
+          const answer = await service.send({ method: "GET", path: "/", signal: NEVER });
+          assert.throws(
+            () => jsonOf(service, "a thing", answer),
+            isError(code, /a thing with \d+: because \[31mof this$/u),
+          );
+        },
+      );
+    });
+  }
+
+  test("a body cut short, a reset and no answer are upstream-unavailable", async () => {
+    const answers: readonly RequestListener[] = [
+      (_request, response) => {
+        response.writeHead(200, { "content-length": "100" });
+        response.write("{", () => response.destroy());
+      },
+      (request) => request.socket.destroy(),
+      () => {},
+    ];
+    for (const answer of answers) {
+      await withService(answer, async (service) => {
+        await assert.rejects(
+          service.send({ method: "GET", path: "/", signal: NEVER }),
+          isError("upstream-unavailable", /^Test gave no answer to GET \//u),
+        );
+      });
+    }
+  });
+
+  test("text that is no JSON may be a proxy's page: it may help to try again", async () => {
+    await withService(
+      (_request, response) => response.end("<html>"),
+      async (service) => {
+        const answer = await service.send({ method: "GET", path: "/", signal: NEVER });
+        assert.throws(() => jsonOf(service, "x", answer), isError("upstream-unavailable", /no JSON/u));
+      },
+    );
+  });
+
+  test("an abort cancels", async () => {
+    await withService(
+      () => {},
+      async (service) => {
+        await assert.rejects(
+          service.send({ method: "GET", path: "/", signal: AbortSignal.timeout(20) }),
+          isError("cancelled", /cancelled/u),
+        );
+      },
+    );
+  });
+});
+
+suite("retrying", () => {
+  const policy = { attempts: 4, baseMs: 1, capMs: 2 };
+  const failing = (code: "upstream-unavailable" | "upstream-refused", until: number) => (attempt: number) =>
+    attempt < until ? Promise.reject(new WhiskersError(code, String(attempt))) : Promise.resolve(attempt);
+
+  test("tries again what may succeed later", async () => {
+    assert.equal(await retrying(policy, NEVER, failing("upstream-unavailable", 4)), 4);
+  });
+  test("gives up after its attempts, with the last error", async () => {
+    await assert.rejects(
+      retrying(policy, NEVER, failing("upstream-unavailable", 5)),
+      isError("upstream-unavailable", /^4$/u),
+    );
+  });
+  test("does not try again what would fail again", async () => {
+    await assert.rejects(
+      retrying(policy, NEVER, failing("upstream-refused", 2)),
+      isError("upstream-refused", /^1$/u),
+    );
+  });
+  test("an abort ends the wait", async () => {
+    const slow = { attempts: 2, baseMs: 60_000, capMs: 60_000 };
+    await assert.rejects(
+      retrying(slow, AbortSignal.timeout(20), failing("upstream-unavailable", 9)),
+      isError("upstream-unavailable", /^1$/u),
+    );
+  });
+});
+
+function isError(code: WhiskersError["code"], message: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof WhiskersError);
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+async function withService(
+  listener: RequestListener,
+  use: (service: HttpService) => Promise<void>,
+): Promise<void> {
+  const server: Server = createServer(listener);
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  const service = openHttpService({
+    name: "Test",
+    baseUrl: `http://127.0.0.1:${port}/prefix/`,
+    timeoutMs: 300,
+  });
+  try {
+    await use(service);
+  } finally {
+    await service.close();
+    server.closeAllConnections();
+    server.close();
+  }
+}
