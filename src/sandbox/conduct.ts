@@ -9,6 +9,7 @@ import type { Cause } from "./decide-outcome.ts";
 import type { Driver, Ending, Prepared } from "./driver.ts";
 import type { Opened, RunEnd } from "./link.ts";
 import type { Lease, LeaseRequest, Pool } from "./pool.ts";
+import { readUsage, UNKNOWN_USAGE } from "./read-usage.ts";
 import type { RecordSink } from "./record-sink.ts";
 import { within } from "./within.ts";
 
@@ -16,7 +17,6 @@ import { within } from "./within.ts";
 const TERMINATE_GRACE_MS = 500;
 /** From the end of its output, or from SIGKILL, until we stop waiting for the end of its processes. */
 const ENDED_WAIT_MS = 500;
-const USAGE_WAIT_MS = 100;
 const ERRORS_WAIT_MS = 100;
 
 export interface RunRequest {
@@ -68,10 +68,10 @@ export async function conduct(
     const runMs = endedAtMs(cause, lease) - runStartedAtMs;
 
     const ending = await bringDown(cause, lease);
-    usage = await readUsage(lease);
+    usage = await readUsage(lease.sandbox);
     const { logs, logBytesDropped } = lease.link.logs.finish();
     const outcome = decideOutcome(cause, ending, lease.link.logs.lastErrorLine, isPlain(request));
-    kept = lease.link.state === "idle";
+    kept = lease.link.state === "idle" && !ranOutOfMemory(cause);
     return {
       outcome,
       logs,
@@ -138,13 +138,12 @@ function firstCause<T extends Opened | RunEnd>(
       lease.onCancel = null;
       resolve(cause);
     };
-    const timer = setTimeout(
-      () => {
-        // A guest that has answered has its own, short, time to settle.
-        if (lease.link.state !== "settling") decide({ kind: "time-limit", message: timeLimit });
-      },
-      Math.max(0, leftMs),
-    );
+    const onTimeLimit = (): void => {
+      // A guest that has answered has its own, short, time to settle.
+      if (lease.link.state !== "settling") decide({ kind: "time-limit", message: timeLimit });
+    };
+    // If it was we who were late, its answer is read in this turn of the loop, before the immediate.
+    const timer = setTimeout(() => setImmediate(onTimeLimit), Math.max(0, leftMs));
     const cancel = (): void => {
       if (lease.link.state === "settling") lease.link.end();
       else decide({ kind: "cancelled" });
@@ -157,6 +156,11 @@ function firstCause<T extends Opened | RunEnd>(
     signal.addEventListener("abort", cancel);
     if (signal.aborted) cancel();
   });
+}
+
+/** A process that did may be in any state, also when it says that it is ready again. */
+function ranOutOfMemory(cause: Cause): boolean {
+  return cause.kind === "guest" && cause.end.kind === "failed" && cause.end.reason === "memory";
 }
 
 function endedAtMs(cause: Cause, lease: Lease): number {
@@ -204,16 +208,6 @@ async function readErrorsToEnd(lease: Lease): Promise<void> {
   });
   await within(ERRORS_WAIT_MS, end, undefined);
 }
-
-async function readUsage(lease: Lease): Promise<Usage> {
-  try {
-    return await within(USAGE_WAIT_MS, lease.sandbox.usage(), UNKNOWN_USAGE);
-  } catch {
-    return UNKNOWN_USAGE;
-  }
-}
-
-const UNKNOWN_USAGE: Usage = Object.freeze({ cpuMs: null, peakMemoryBytes: null });
 
 function leaseRequest(request: ConductRequest): LeaseRequest {
   const { driver, prepared, limits, state } = request;

@@ -144,6 +144,30 @@ void test("close ends idle and running ones, and nothing starts after it", async
   assert.equal(rig.driver.livingIds.size, 0);
 });
 
+void test("close ends what is being opened ahead, and cancelling does too", async () => {
+  await using rig = openRig();
+  const controller = new AbortController();
+  const slow = await request(rig, pythonGuest("time.sleep(9)"), "reuse");
+  const cancelled = rig.pool.warm(slow, 1, controller.signal);
+  while (rig.driver.opened.length < 1) await delay(1);
+  controller.abort();
+  assert.equal(await cancelled, 0);
+  const closed = rig.pool.warm(slow, 1, NEVER);
+  while (rig.driver.opened.length < 2) await delay(1);
+  await rig.pool.close();
+  assert.equal(await closed, 0);
+  assert.equal(rig.driver.livingIds.size, 0);
+});
+
+void test("a guest that ran out of memory is not used again", async () => {
+  await using rig = openRig();
+  const guest = pythonGuest(
+    `run = start(); write(frame(FAILED, run, {"message": "m", "reason": "memory"}) + frame(READY, 0, b"{}")); take()`,
+  );
+  await runOn(rig, "", guest);
+  assert.equal(rig.pool.idle.count, 0);
+});
+
 void test("many at once", { timeout: 30_000 }, async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error): void => {

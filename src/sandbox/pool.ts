@@ -6,6 +6,7 @@ import type { Driver, OpenRequest, Prepared, Sandbox } from "./driver.ts";
 import { GuestLink } from "./guest-link.ts";
 import type { Link } from "./link.ts";
 import { PlainLink } from "./plain-link.ts";
+import { readUsage } from "./read-usage.ts";
 import { within } from "./within.ts";
 
 /** How long a caller waits for a sandbox to be taken down; after that it goes on in the background. */
@@ -130,6 +131,7 @@ export class Pool {
     const opening = Array.from({ length: Math.max(0, count - idle) }, () =>
       this.#openAhead(key, request, signal),
     );
+    for (const one of opening) void this.#track(one);
     const results = await Promise.allSettled(opening);
     for (const result of results) if (result.status === "rejected") throw result.reason;
     return this.#idleByKey.get(key)?.length ?? 0;
@@ -201,16 +203,18 @@ export class Pool {
   async #openAhead(key: string, request: LeaseRequest, signal: AbortSignal): Promise<void> {
     this.#checkOpen(signal);
     const entry = await this.#open(key, request, signal);
-    const opened = await within(request.limits.startMs, entry.link.opened, null);
+    const { link } = entry;
+    const giveUp = (): void => {
+      link.end();
+    };
+    const gaveUp = [signal, this.#closing.signal];
+    for (const one of gaveUp) one.addEventListener("abort", giveUp);
+    const opened = await within(request.limits.startMs, link.opened, null);
     const usable = opened?.kind === "ready" && (request.state !== "fork" || opened.fork);
-    if (!usable || signal.aborted || this.#closing.signal.aborted) {
-      await this.#closeEntry(entry);
-      return;
-    }
-    this.#measure(entry, await within(CLOSE_WAIT_MS, entry.sandbox.usage(), UNKNOWN_USAGE));
-    entry.cpuMs = 0;
-    if (entry.link.state === "idle") this.#addIdle(entry);
-    else await this.#closeEntry(entry);
+    if (usable) entry.peakBytes = (await readUsage(entry.sandbox)).peakMemoryBytes;
+    for (const one of gaveUp) one.removeEventListener("abort", giveUp);
+    if (usable && link.state === "idle") this.#addIdle(entry);
+    else await within(CLOSE_WAIT_MS, this.#closeEntry(entry), undefined);
   }
 
   async #open(key: string, request: LeaseRequest, signal: AbortSignal): Promise<Entry> {
@@ -335,8 +339,6 @@ export class Pool {
     return settled.finally(() => this.#pending.delete(settled));
   }
 }
-
-const UNKNOWN_USAGE: Usage = { cpuMs: null, peakMemoryBytes: null };
 
 function budgetBytes(entry: Entry): number {
   return entry.peakBytes ?? entry.limits.memoryBytes;
