@@ -94,9 +94,10 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">",
 
 function decode(text: string): string {
   if (!text.includes("&")) return text;
-  return text.replaceAll(/&(?:#(\d+)|#x([0-9a-fA-F]+)|(\w+));/gu, (all, decimal, hex, name) => {
-    if (name) return ENTITIES[String(name)] ?? String(all);
-    const point = decimal ? Number(decimal) : Number.parseInt(String(hex), 16);
-    return point <= 0x10ffff ? String.fromCodePoint(point) : String(all);
+  return text.replaceAll(/&(?:#(\d+)|#x([0-9a-fA-F]+)|(\w+));/gu, (all, ...found) => {
+    const [decimal, hex, name] = found as (string | undefined)[];
+    if (name !== undefined) return ENTITIES[name] ?? all;
+    const point = Number(decimal ?? `0x${hex}`);
+    return point <= 0x10ffff ? String.fromCodePoint(point) : all;
   });
 }
