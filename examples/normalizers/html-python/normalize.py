@@ -13,11 +13,11 @@ GENERATOR = re.compile(r"([A-Za-z][\w .!-]*?)(?: v?(\d[\w.-]*))?")
 
 def run(meta, raw):
     resource = meta["raw_data"]["boefje_meta"]["input_ooi"]
-    if not resource or not resource.startswith("HTTPResource|") or meta.input is None:
+    if not resource or not resource.startswith("HTTPResource|"):
         raise ValueError("a page belongs to an HTTPResource, but the input object is %s" % resource)
     page = Page()
     page.feed(raw.decode("utf-8", "replace"))
-    base, network = page_address(meta.input["web_url"])
+    base, network = page_address(resource)
 
     seen = set()
     for tag, link in page.links:
@@ -41,15 +41,10 @@ def software(resource, name, version):
     yield SoftwareInstance(ooi=resource, software=found)
 
 
-def page_address(web_url):
-    """The page's own address and its network, from the input object: references are written out in it, and all in
-    them is text. The host may be under either name, whatever it is.
-    """
-    host = web_url["netloc"].get("name") or web_url["netloc"].get("address")
-    if ":" in host:
-        host = "[%s]" % host
-    base = "%s://%s:%s%s" % (web_url["scheme"], host, web_url["port"], web_url["path"])
-    return base, web_url["netloc"]["network"]["name"]
+def page_address(reference):
+    """`HTTPResource|<website: 7 parts>|<web address: scheme, network, host, port, path>`; a path may hold a `|`."""
+    scheme, network, host, port, path = reference.split("|", 12)[8:]
+    return "%s://%s:%s%s" % (scheme, "[%s]" % host if ":" in host else host, port, path), network
 
 
 def absolute(base, link):

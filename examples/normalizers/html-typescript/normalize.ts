@@ -16,11 +16,10 @@ const GENERATOR = /^([A-Za-z][\w .!-]*?)(?: v?(\d[\w.-]*))?$/u;
 
 export async function* run(meta: Meta, raw: Uint8Array): AsyncGenerator<object> {
   const resource = meta.raw_data.boefje_meta.input_ooi;
-  const input = meta.input as HttpResource | undefined;
-  if (!resource?.startsWith("HTTPResource|") || !input) {
+  if (!resource?.startsWith("HTTPResource|")) {
     throw new Error(`a page belongs to an HTTPResource, but the input object is ${resource}`);
   }
-  const { base, network } = pageAddress(input.web_url);
+  const { base, network } = pageAddress(resource);
 
   const seen = new Set<string>();
   const generators: string[] = [];
@@ -47,25 +46,11 @@ function* software(resource: string, [, name, version]: RegExpExecArray): Genera
   yield { object_type: "SoftwareInstance", ooi: resource, software: `Software|${name}|${version ?? ""}|` };
 }
 
-/** What is read of the input object. References to other objects are written out in it, and all in them is text. */
-type HttpResource = { readonly web_url: WebUrl };
-
-interface WebUrl {
-  readonly scheme: string;
-  readonly netloc: {
-    readonly network: { readonly name: string };
-    readonly name?: string;
-    readonly address?: string;
-  };
-  readonly port: string;
-  readonly path: string;
-}
-
-/** The page's own address and its network. Its host may be under either name, whatever it is. */
-function pageAddress({ scheme, netloc, port, path }: WebUrl) {
-  const host = netloc.name ?? netloc.address ?? "";
-  const base = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}${path}`;
-  return { base, network: netloc.network.name };
+/** `HTTPResource|<website: 7 parts>|<web address: scheme, network, host, port, path>`, and a path may hold a `|`. */
+function pageAddress(reference: string) {
+  const [scheme, network = "", host = "", port, ...path] = reference.split("|").slice(8);
+  const base = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}${path.join("|")}`;
+  return { base, network };
 }
 
 function absolute(base: string, link: string): string | null {

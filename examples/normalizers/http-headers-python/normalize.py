@@ -29,8 +29,8 @@ def run(meta, raw):
         yield {"object_type": "Software", "$id": "server", "name": product[1], "version": product[2]}
         yield {"object_type": "SoftwareInstance", "ooi": resource, "software": {"$ref": "#server"}}
 
-    # References to other objects are written out in the input object.
-    https = meta.input is not None and meta.input["web_url"]["scheme"] == "https"
+    # The key is HTTPResource|<website: 7 parts>|<web address: scheme, network, host, port, path>.
+    https = resource.split("|")[8] == "https"
     for name, only_https, finding_type, severity, why in EXPECTED:
         if name in headers or (only_https and not https):
             continue

@@ -23,9 +23,10 @@ export async function* run(meta: Meta, raw: Uint8Array): AsyncGenerator<object> 
     yield { object_type: "SoftwareInstance", ooi: resource, software: { $ref: "#server" } };
   }
 
-  const input = meta.input as HttpResource | undefined;
+  // The key is HTTPResource|<website: 7 parts>|<web address: scheme, network, host, port, path>.
+  const scheme = resource.split("|")[8];
   for (const { header, onlyHttps, findingType, severity, why } of EXPECTED) {
-    if (headers.has(header) || (onlyHttps && input?.web_url.scheme !== "https")) continue;
+    if (headers.has(header) || (onlyHttps && scheme !== "https")) continue;
     yield {
       object_type: "KATFindingType",
       id: findingType,
@@ -40,9 +41,6 @@ export async function* run(meta: Meta, raw: Uint8Array): AsyncGenerator<object> 
     };
   }
 }
-
-/** What is read of the input object. References to other objects are written out in it. */
-type HttpResource = { readonly web_url: { readonly scheme: string } };
 
 const PRODUCT = /^(?<name>[A-Za-z][\w.+-]*)(?:\/(?<version>[\w.+-]+))?/u;
 
