@@ -11,12 +11,16 @@ The child is hostile, the parent is not, and the next child must be as the first
   killed and waited for
 - the parent cannot be traced or looked into (not dumpable), nor can a child find data of earlier runs in its own
   memory: the parent's buffers are left out of every fork
+- what a process of the same user may do to the parent all the same (limits, priority, processors), and what
+  belongs to no process (System V and POSIX objects), is looked for after every run: the parent ends, if it finds any
 """
 
+import errno
 import gc
 import os
 import select
 import signal
+import stat
 import sys
 import time
 
@@ -28,6 +32,7 @@ try:
     import ctypes
     import fcntl
     import mmap
+    import resource
 except ImportError:
     ctypes = None
 
@@ -66,7 +71,10 @@ def serve_forked(function, fd_in, fd_out):
     to_child = _Relay(fd_in, _input_rule)
     to_host = _Relay(None, _output_rule)
     sandboxed = os.environ.get("WHISKERS_SANDBOXED") == "1"
-    stderr_flags = fcntl.fcntl(2, fcntl.F_GETFL)
+    # POSIX message queues belong to no process, and nobody can list them.
+    resource.setrlimit(resource.RLIMIT_MSGQUEUE, (0, 0))
+    shared_flags = {fd: fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (0, 2)}
+    inheritance = _inheritance()
     while True:
         child = _Child(function, (fd_in, fd_out))
         if not _relay_run(child, to_child, to_host, fd_out):
@@ -75,9 +83,12 @@ def serve_forked(function, fd_in, fd_out):
         # Waiting for this is worth it: what is killed cannot do anything after its `done`.
         if not _end_everything(child.pid) or (sandboxed and not _empty_folders(("/tmp", "/dev/shm"))):
             os._exit(frames.EXIT_INTERNAL)
+        if _inheritance() != inheritance or (sandboxed and _shared_objects()):
+            os._exit(frames.EXIT_INTERNAL)
         child.close()
-        # A child shares this one description with its parent, and may have set it to non-blocking.
-        fcntl.fcntl(2, fcntl.F_SETFL, stderr_flags)
+        # A child shares these descriptions with its parent, and may have set them to non-blocking.
+        for fd, flags in shared_flags.items():
+            fcntl.fcntl(fd, fcntl.F_SETFL, flags)
         frames.send(fd_out, frames.READY, 0, b"{}")
 
 
@@ -247,9 +258,13 @@ def _relay_run(child, to_child, to_host, fd_out):
             waiting[child.input] = select.POLLOUT
         elif not to_child.finished:
             waiting[to_child.source] = select.POLLIN
-        for fd in _poll(waiting):
+        ready = _poll(waiting)
+        if not ready and child.output in waiting and _has_ended(child.pid):
+            # Another process keeps its pipe open, and will not finish the run in its place.
+            _give_up(child.pid)
+        for fd in ready:
             if fd == child.output:
-                if not _read_output(to_host, fd_out):
+                if not _read_output(to_host, fd_out, child.pid):
                     _give_up(child.pid)
             elif fd == to_child.source:
                 if not _read_input(to_child):
@@ -292,7 +307,7 @@ def _write_input(child, to_child):
         to_child.drop()
 
 
-def _read_output(to_host, fd_out):
+def _read_output(to_host, fd_out, pid):
     bad = False
     try:
         alive = to_host.read()
@@ -304,20 +319,24 @@ def _read_output(to_host, fd_out):
     except OSError:
         os._exit(frames.EXIT_HOST_GONE)
     if bad:
+        _end_everything(pid)
         os._exit(frames.EXIT_BAD_OUTPUT)
     return alive
+
+
+def _has_ended(pid):
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _give_up(pid):
     """The child closed its stream before it was done: ends the parent as the child ended."""
     deadline = time.monotonic() + CLEAN_UP_SECONDS
-    while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            break
-        if time.monotonic() > deadline:
-            os._exit(frames.EXIT_INTERNAL)
+    # Its descriptors are closed a moment before it has ended.
+    while not _has_ended(pid) and time.monotonic() < deadline:
         time.sleep(0.001)
+    os.kill(pid, signal.SIGKILL)
+    status = os.waitpid(pid, 0)[1]
+    _end_orphans()
     if os.WIFSIGNALED(status):
         os._exit(128 + os.WTERMSIG(status))
     os._exit(os.WEXITSTATUS(status) or frames.EXIT_INTERNAL)
@@ -327,6 +346,11 @@ def _end_everything(pid):
     """Kills the child and all that it started, and waits for them. False: something would not die in time."""
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    return _end_orphans()
+
+
+def _end_orphans():
+    """They have come to this process, as the nearest subreaper above them, before their parent could be waited for."""
     deadline = time.monotonic() + CLEAN_UP_SECONDS
     while True:
         try:
@@ -366,11 +390,43 @@ def _children_by_search():
     return found
 
 
+def _inheritance():
+    """What a child is born with and what another process of the same user may change in its parent."""
+    asked = [(os.getpriority, os.PRIO_PROCESS, 0), (os.sched_getscheduler, 0), (os.sched_getaffinity, 0)]
+    asked += [(resource.getrlimit, kind) for kind in _LIMITS]
+    return [_ask(*question) for question in asked]
+
+
+def _ask(function, *arguments):
+    try:
+        return function(*arguments)
+    except OSError:
+        return None  # Refused to all, so nobody can change it either.
+
+
+_LIMITS = tuple(value for name, value in vars(resource).items() if name.startswith("RLIMIT_")) if ctypes else ()
+
+
+def _shared_objects():
+    """Are there System V objects? They belong to the sandbox, not to a process, and outlive their makers."""
+    for kind in ("shm", "sem", "msg"):
+        try:
+            with open("/proc/sysvipc/" + kind, "rb") as file:
+                # The first line is a heading.
+                if file.read(4096).count(b"\n") > 1:
+                    return True
+        except OSError:
+            pass
+    return False
+
+
 def _empty_folders(folders):
     """Removes all that a run left. A folder in a folder is moved up first, so no path grows long, however deep it was."""
     deadline = time.monotonic() + CLEAN_UP_SECONDS
     count = 0
     for root in folders:
+        if not _reset_folder(root):
+            return False
         pending = [root]
         while pending:
             folder = pending.pop()
@@ -398,4 +454,19 @@ def _empty_folders(folders):
                     os.rmdir(folder)
                 except OSError:
                     return False
+    return True
+
+
+def _reset_folder(folder):
+    """What a run may have done to the folder itself: closed it to its own user, hung attributes on it."""
+    try:
+        status = os.stat(folder)
+        if status.st_uid != os.getuid():
+            return True
+        if status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.chmod(folder, stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
+        for name in os.listxattr(folder):
+            os.removexattr(folder, name)
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTSUP, errno.ENOSYS)
     return True

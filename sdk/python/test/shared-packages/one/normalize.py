@@ -1,0 +1,7 @@
+import names
+
+
+def run(meta, raw):
+    import late
+
+    return [{"name": names.NAME, "late": late.NAME}]
