@@ -1,9 +1,7 @@
 /** Certificates in PEM with any text around them: the chain of a website, the names in it, what expires soon. */
-import { X509Certificate } from "node:crypto";
-
 import { type Meta, log } from "whiskers";
 
-import { alternativeNames, distinguishedName, isoTime, publicKey } from "./x509.ts";
+import { type Certificate, readCertificate } from "./x509.ts";
 
 const PEM = /-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/gu;
 const HOSTNAME = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/u;
@@ -19,16 +17,15 @@ export async function* run(meta: Meta, raw: Uint8Array): AsyncGenerator<object> 
   if (!leaf) throw new Error("no certificate in this file");
 
   for (const [number, certificate] of chain.entries()) {
-    const { algorithm, bits } = publicKey(certificate);
     yield {
       object_type: "X509Certificate",
       $id: `certificate ${number}`,
-      subject: distinguishedName(certificate.subject),
-      issuer: distinguishedName(certificate.issuer),
-      valid_from: isoTime(certificate.validFromDate),
-      valid_until: isoTime(certificate.validToDate),
-      pk_algorithm: algorithm,
-      pk_size: bits,
+      subject: certificate.subject,
+      issuer: certificate.issuer,
+      valid_from: isoTime(certificate.validFrom),
+      valid_until: isoTime(certificate.validUntil),
+      pk_algorithm: certificate.keyAlgorithm,
+      pk_size: certificate.keyBits,
       signed_by:
         chain[number + 1]?.subject === certificate.issuer ? { $ref: `#certificate ${number + 1}` } : null,
       serial_number: certificate.serialNumber,
@@ -38,7 +35,7 @@ export async function* run(meta: Meta, raw: Uint8Array): AsyncGenerator<object> 
   }
 
   const { ipService, hostname, network } = splitWebsite(website);
-  for (const [number, { kind, name }] of alternativeNames(leaf).entries()) {
+  for (const [number, { kind, name }] of leaf.alternativeNames.entries()) {
     yield* alternativeName(`name ${number}`, kind, name, network);
   }
   // The website is known already: an affirmation adds to it, and does not claim anew that it exists.
@@ -53,18 +50,18 @@ export async function* run(meta: Meta, raw: Uint8Array): AsyncGenerator<object> 
   };
 }
 
-function* certificates(raw: Uint8Array): Generator<X509Certificate> {
+function* certificates(raw: Uint8Array): Generator<Certificate> {
   for (const [pem] of Buffer.from(raw).toString("latin1").matchAll(PEM)) {
     try {
-      yield new X509Certificate(pem);
+      yield readCertificate(pem);
     } catch (error) {
       log.warning(`skipped a certificate that cannot be read: ${String(error)}`);
     }
   }
 }
 
-function* expiry(number: number, { validToDate }: X509Certificate, scannedAt: Date): Generator<object> {
-  const leftMs = validToDate.getTime() - scannedAt.getTime();
+function* expiry(number: number, { validUntil }: Certificate, scannedAt: Date): Generator<object> {
+  const leftMs = validUntil.getTime() - scannedAt.getTime();
   if (leftMs > SOON_MS) return;
   const [id, severity] =
     leftMs < 0 ? ["KAT-CERTIFICATE-EXPIRED", "critical"] : ["KAT-CERTIFICATE-EXPIRING-SOON", "medium"];
@@ -73,7 +70,7 @@ function* expiry(number: number, { validToDate }: X509Certificate, scannedAt: Da
     object_type: "Finding",
     finding_type: `KATFindingType|${id}`,
     ooi: { $ref: `#certificate ${number}` },
-    description: `Valid until ${isoTime(validToDate)}.`,
+    description: `Valid until ${isoTime(validUntil)}.`,
   };
 }
 
@@ -99,4 +96,9 @@ function splitWebsite(reference: string) {
     hostname: `Hostname|${parts.slice(5).join("|")}`,
     network: parts[5] ?? "",
   };
+}
+
+/** `2026-11-23T22:26:21+00:00`: certificates know whole seconds. */
+function isoTime(time: Date): string {
+  return time.toISOString().replace(/\.\d+Z$/u, "+00:00");
 }

@@ -10,7 +10,7 @@ def web_url($network; $id):
     { object_type: "HostnameHTTPURL", "$id": $id, network: $network, scheme, port: port,
       path: ((.path // "/") + (.query // "")), netloc: { "$ref": "#host of \($id)" } };
 
-($meta[0].raw_data.boefje_meta.arguments.input.website.hostname.network.name // "internet") as $name
+($meta[0].raw_data.boefje_meta.input_ooi // "|internet" | split("|")[1]) as $name
 | "Network|\($name)" as $network
 | if .exitcode != 0 then error("curl got no answer: \(.errormsg)") else . end
 | (if .remote_ip | contains(":") then "IPAddressV6" else "IPAddressV4" end) as $address_type
