@@ -16,13 +16,15 @@ export interface Certificate {
 /** @throws Error whatever is wrong with it */
 export function readCertificate(pem: string): Certificate {
   const certificate = new X509Certificate(pem);
+  const [validFrom, validUntil] = [certificate.validFromDate, certificate.validToDate];
+  if (Number.isNaN(validFrom.getTime()) || Number.isNaN(validUntil.getTime())) throw new Error("no times");
   const { asymmetricKeyType, asymmetricKeyDetails } = certificate.publicKey;
   const { modulusLength, namedCurve } = asymmetricKeyDetails ?? {};
   return {
     subject: distinguishedName(certificate.subject),
     issuer: distinguishedName(certificate.issuer),
-    validFrom: certificate.validFromDate,
-    validUntil: certificate.validToDate,
+    validFrom,
+    validUntil,
     keyAlgorithm: asymmetricKeyType ?? null,
     keyBits: modulusLength ?? CURVE_BITS[namedCurve ?? ""] ?? null,
     serialNumber: certificate.serialNumber,
