@@ -23,7 +23,9 @@ if ! node scripts/is-installed.cjs; then
   [ ! -L node_modules ] || fail 'node_modules is a link to something that does not fit package-lock.json'
   printf 'whiskers: installing dependencies, once, about 370 MB on disk...\n' >&2
   log=$(mktemp "${TMPDIR:-/tmp}/whiskers-install-XXXXXX")
-  trap 'rm -f "$log"' EXIT INT TERM
+  trap 'rm -f "$log"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   # Not `npm ci`: it refuses a lock file in which programs for other platforms are missing, and it
   # removes node_modules under whoever is running. This takes the locked versions all the same.
   if ! npm install --no-save --no-audit --no-fund --no-progress --loglevel=error >"$log" 2>&1 </dev/null 9<&-; then

@@ -29,13 +29,13 @@ type Value = string | boolean | readonly (string | boolean)[];
 export interface Context {
   readonly env: Environment;
   /** Read on first use. @throws WhiskersError `config-invalid` */
-  settings(): Settings;
+  readonly settings: () => Settings;
   /** Aborts on SIGINT, SIGTERM, SIGHUP and when nobody reads the output any more. */
   readonly signal: AbortSignal;
   /** Standard output: results. Resolves when the text may be forgotten. */
-  out(text: string): Promise<void>;
+  readonly out: (text: string) => Promise<void>;
   /** Standard error: progress and complaints. */
-  err(text: string): void;
+  readonly err: (text: string) => void;
   readonly outTerminal: Terminal;
   readonly errTerminal: Terminal;
 }

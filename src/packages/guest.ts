@@ -20,13 +20,14 @@ export function parseGuest(environment: unknown, entrypoint: unknown, complain: 
   if (typeof environment !== "string") {
     throw complain("environment", environment, '"python", "python:3.11", "node" or "command"');
   }
-  const [name = "", version] = environment.split(":", 2);
-  if (version !== undefined && name !== "python") {
+  const [name = "", ...versions] = environment.split(":");
+  const version = versions.length === 0 ? null : versions.join(":");
+  if (version !== null && name !== "python") {
     throw complain("environment", environment, `${JSON.stringify(name)} without a version`);
   }
   switch (name) {
     case "python":
-      return pythonGuest(environment, version ?? null, entrypoint, complain);
+      return pythonGuest(environment, version, entrypoint, complain);
     case "node":
     case "javascript":
     case "typescript":

@@ -1,0 +1,107 @@
+import { readFile } from "node:fs/promises";
+
+import type { Settings } from "../config/settings.ts";
+import { didYouMean } from "../domain/closest.ts";
+import type { Limits } from "../domain/limits.ts";
+import { parseDurationMs, parseSizeBytes } from "../domain/quantity.ts";
+import { fileTroubleOf, isObject } from "../domain/unknown.ts";
+import { WhiskersError } from "../errors.ts";
+import type { MetaOverrides } from "../raw/normalizer-meta.ts";
+import { parseMeta } from "../raw/raw-meta.ts";
+import type { RunOptions } from "../sandbox/sandboxes.ts";
+import { textOption, textsOption } from "./arguments.ts";
+import type { Arguments } from "./command.ts";
+
+/** Options about how to run, for every command that runs normalizers. */
+export const RUN_OPTIONS = {
+  runtime: { type: "string" },
+  state: { type: "string" },
+  timeout: { type: "string" },
+  memory: { type: "string" },
+} as const;
+
+export const RUN_OPTIONS_HELP = `  --runtime NAME       auto (the first that isolates and works here), or one that \`whiskers doctor\` lists;
+                       inline gives no isolation at all and must be asked for by name
+  --state POLICY       auto, fresh, fork or reuse: what runs share with each other
+  --timeout SECONDS    wall-clock time for one run, 30 or 30s or 2m; default 60
+  --memory SIZE        memory for one run, 256M or 1G; default 512M`;
+
+const STATES = ["auto", "fresh", "fork", "reuse"] as const;
+
+/** @throws WhiskersError `usage`, `config-invalid` */
+export function readRunOptions(args: Arguments, settings: Settings): RunOptions {
+  const wallMs = quantity(args, "timeout", parseDurationMs, "a time such as 30, 30s or 2m");
+  const memoryBytes = quantity(args, "memory", parseSizeBytes, "a size such as 256M");
+  const limits: Partial<Limits> = {
+    ...(wallMs === undefined ? {} : { wallMs }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  };
+  const state = textOption(args, "state") ?? settings.state;
+  const known = STATES.find((each) => each === state);
+  if (known === undefined)
+    throw wrong("state", state, `one of ${STATES.join(", ")}${didYouMean(state, STATES)}`);
+  return { runtime: textOption(args, "runtime") ?? settings.runtime, state: known, limits };
+}
+
+/** @throws WhiskersError `usage`, `input-unreadable` */
+export async function readMetaOverrides(args: Arguments): Promise<MetaOverrides> {
+  const mimeTypes = textsOption(args, "mime");
+  const inputOoi = textOption(args, "input-ooi");
+  const meta = textOption(args, "meta");
+  const bad = mimeTypes?.find((type) => !/^[\u0021-\u007e]{1,64}$/u.test(type));
+  if (bad !== undefined)
+    throw wrong("mime", bad, "a mime type of at most 64 characters, such as boefje/nmap");
+  return {
+    ...(mimeTypes === undefined ? {} : { mimeTypes }),
+    ...(inputOoi === undefined ? {} : { inputOoi: await readInputOoi(inputOoi) }),
+    ...(meta === undefined ? {} : { meta: parseMeta(await readText(meta), meta) }),
+  };
+}
+
+/** An object as JSON, `@FILE` with one, or just a primary key. */
+async function readInputOoi(given: string): Promise<NonNullable<MetaOverrides["inputOoi"]>> {
+  const text = given.startsWith("@") ? await readText(given.slice(1)) : given;
+  if (/^[A-Z][A-Za-z0-9]*\|/u.test(text)) {
+    return { input: { primary_key: text.trim() }, primaryKey: text.trim() };
+  }
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch {
+    input = null;
+  }
+  if (!isObject(input)) {
+    throw wrong(
+      "input-ooi",
+      given,
+      "a JSON object, @FILE with one, or a primary key such as Hostname|internet|example.com",
+    );
+  }
+  const key = input["primary_key"];
+  return { input, primaryKey: typeof key === "string" ? key : null };
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new WhiskersError("input-unreadable", `${file}: ${fileTroubleOf(cause)}`, { cause });
+  }
+}
+
+function quantity(
+  args: Arguments,
+  name: string,
+  parse: (text: string) => number | null,
+  expected: string,
+): number | undefined {
+  const text = textOption(args, name);
+  if (text === undefined) return undefined;
+  const value = parse(text);
+  if (value === null || value <= 0) throw wrong(name, text, expected);
+  return value;
+}
+
+function wrong(option: string, value: string, expected: string): WhiskersError {
+  return new WhiskersError("usage", `--${option} is ${JSON.stringify(value)}: expected ${expected}`);
+}

@@ -1,0 +1,115 @@
+import type { NormalizerMeta } from "../domain/meta.ts";
+import type { Package } from "../domain/package.ts";
+import type { Run } from "../domain/run.ts";
+import { ERRORS, WhiskersError } from "../errors.ts";
+import type { Input, Inputs } from "../raw/input.ts";
+import { type MetaOverrides, normalizerMeta } from "../raw/normalizer-meta.ts";
+import { openInputs } from "../raw/open-inputs.ts";
+import { selectInputs } from "../raw/select-inputs.ts";
+import { runTask } from "../run-task.ts";
+import { flag } from "./arguments.ts";
+import type { Arguments, Command, Context } from "./command.ts";
+import { errorDocument } from "./complain.ts";
+import { openStages } from "./open-stages.ts";
+import { JsonDocument } from "./report/json-document.ts";
+import { TextReport } from "./report/text-report.ts";
+import { readMetaOverrides, readRunOptions, RUN_OPTIONS, RUN_OPTIONS_HELP } from "./run-options.ts";
+
+export const command: Command = {
+  help: `whiskers run PACKAGE INPUT... [OPTIONS]
+
+Runs a normalizer in a sandbox and shows what comes out. Nothing is sent anywhere.
+
+PACKAGE is a folder with a normalizer.json. INPUT is a raw file, a folder of raw files, the ZIP that
+OpenKAT lets you download, or - for standard input; any number of them.
+
+  --json               one JSON document with everything (protocol/schemas/run-document.json)
+  --full               show everything, however long
+  --input-ooi OOI      the object that was scanned: JSON, @FILE, or a primary key
+  --mime TYPE          mime type of the inputs; may be given several times
+  --meta FILE          the whole meta of the input: a NormalizerMeta or RawDataMeta as JSON
+  --all                also raw files of a download whose mime types the normalizer does not consume
+${RUN_OPTIONS_HELP}
+
+Exit codes: 0 every run succeeded, 1 a normalizer failed, hit a limit or was rejected,
+2 wrong usage or unreadable input, 3 the platform failed.
+
+  whiskers run examples/nmap-python examples/raws/nmap.xml
+  whiskers run my-normalizer download.zip --json > out.json
+`,
+  options: {
+    ...RUN_OPTIONS,
+    json: { type: "boolean" },
+    full: { type: "boolean" },
+    all: { type: "boolean" },
+    "input-ooi": { type: "string" },
+    meta: { type: "string" },
+    mime: { type: "string", multiple: true },
+  },
+  positionals: [2, Number.POSITIVE_INFINITY],
+  run,
+};
+
+async function run(args: Arguments, context: Context): Promise<number> {
+  const [folder = "", ...paths] = args.positionals;
+  const settings = context.settings();
+  const options = readRunOptions(args, settings);
+  const overrides = await readMetaOverrides(args);
+  await using inputs = await openInputs(paths, context.signal);
+  const jobs = new Map<string, { readonly input: Input; readonly meta: NormalizerMeta }>();
+  await using stages = openStages(settings, (task) => {
+    const job = jobs.get(task.id);
+    if (job === undefined) throw new Error(`no input for task ${task.id}`);
+    return Promise.resolve({ raw: job.input.raw, meta: job.meta });
+  });
+  const pkg = await stages.catalogue.open(folder);
+  const chosen = choose(inputs, pkg, overrides, flag(args, "all"));
+  const report = flag(args, "json")
+    ? new JsonDocument(context.out)
+    : new TextReport(context, chosen, flag(args, "full"));
+  let exitCode = 0;
+  try {
+    for (const input of chosen.inputs) {
+      const meta = normalizerMeta(input, pkg.manifest, overrides);
+      jobs.set(meta.id, { input, meta });
+      const task = { id: meta.id, package: folder, raw: input.name };
+      const done = await runTask(task, stages, options, context.signal);
+      jobs.delete(meta.id);
+      if (context.signal.aborted) break;
+      await report.add(input.name, done);
+      exitCode = Math.max(exitCode, exitCodeOf(done));
+    }
+  } catch (error) {
+    if (!(report instanceof JsonDocument)) throw error;
+    // What was run before is in the document, and so is what went wrong.
+    const document = errorDocument(error);
+    await report.end(document);
+    return ERRORS[document.code].exitCode;
+  }
+  await report.end();
+  return exitCode;
+}
+
+function exitCodeOf({ outcome }: Run): number {
+  return outcome.status === "succeeded" ? 0 : ERRORS[outcome.code].exitCode;
+}
+
+/** @throws WhiskersError `input-unreadable` when none is left; `usage` when one meta is to be that of many */
+function choose(inputs: Inputs, { manifest }: Package, overrides: MetaOverrides, all: boolean): Inputs {
+  const chosen =
+    all || overrides.mimeTypes !== undefined || overrides.meta !== undefined
+      ? inputs
+      : selectInputs(inputs, manifest.consumes);
+  if (chosen.inputs.length === 0) {
+    const reasons = chosen.skipped.map(({ name, reason }) => `\n${name}: ${reason}`).join("");
+    const hint = inputs.inputs.length > 0 ? " (--all runs it on every one)" : "";
+    throw new WhiskersError("input-unreadable", `no raw file for ${manifest.id}${hint}${reasons}`);
+  }
+  if (overrides.meta !== undefined && chosen.inputs.length > 1) {
+    throw new WhiskersError(
+      "usage",
+      `--meta is the meta of one raw file, and there are ${chosen.inputs.length}`,
+    );
+  }
+  return chosen;
+}

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { suite, test } from "node:test";
+
+import { Ajv2020 } from "ajv/dist/2020.js";
+import fc from "fast-check";
+
+import { WhiskersError } from "../errors.ts";
+import { parseManifest } from "./manifest.ts";
+
+const BASE = { id: "x", name: "X", environment: "python", entrypoint: "normalize:run" };
+const validates = new Ajv2020({ strict: false }).compile(
+  JSON.parse(readFileSync(new URL("../../protocol/schemas/normalizer.json", import.meta.url), "utf8")),
+);
+
+/** Manifests that are right, and what is to be read from them. */
+const ACCEPTED: readonly (readonly [object, object])[] = [
+  [
+    BASE,
+    {
+      id: "x",
+      name: "X",
+      description: null,
+      version: null,
+      consumes: ["normalizer/x"],
+      produces: [],
+      guest: { kind: "python", version: null, module: "normalize", callable: "run" },
+      limits: {},
+      schema: "openkat/1",
+      onInvalid: "fail",
+    },
+  ],
+  [
+    {
+      ...BASE,
+      description: null,
+      version: "1.0",
+      enabled: true,
+      static: true,
+      created: null,
+      type: "normalizer",
+    },
+    { version: "1.0" },
+  ],
+  [
+    { ...BASE, environment: "python:3.11", entrypoint: "pkg.normalize" },
+    { guest: { kind: "python", version: "3.11", module: "pkg.normalize", callable: "run" } },
+  ],
+  [
+    { ...BASE, environment: "node", entrypoint: "./src/normalize.ts:default_run" },
+    { guest: { kind: "javascript", file: "src/normalize.ts", export: "default_run" } },
+  ],
+  [
+    { ...BASE, environment: "typescript", entrypoint: "normalize.mjs" },
+    { guest: { kind: "javascript", file: "normalize.mjs", export: "run" } },
+  ],
+  [
+    { ...BASE, environment: "command", entrypoint: ["jq", "-c", "."] },
+    { guest: { kind: "command", argv: ["jq", "-c", "."] } },
+  ],
+  [
+    { id: "x", name: "X", entrypoint: ["./bin/normalize", ""] },
+    { guest: { kind: "command", argv: ["./bin/normalize", ""] } },
+  ],
+  [
+    {
+      ...BASE,
+      limits: {
+        time: "30s",
+        memory: "256M",
+        output: 1024,
+        records: 5,
+        processes: 2,
+        tmp: "1.5MiB",
+        cpus: 0.5,
+      },
+    },
+    {
+      limits: {
+        wallMs: 30_000,
+        memoryBytes: 256 * 2 ** 20,
+        outputBytes: 1024,
+        records: 5,
+        processes: 2,
+        tmpBytes: 1.5 * 2 ** 20,
+        cpus: 0.5,
+      },
+    },
+  ],
+  [
+    { ...BASE, limits: { time: 2.5, log: "0", openFiles: 16 } },
+    { limits: { wallMs: 2500, logBytes: 0, openFiles: 16 } },
+  ],
+  [
+    { ...BASE, consumes: ["a/b", "normalizer/x", "a/b"], onInvalid: "skip" },
+    { consumes: ["a/b", "normalizer/x"], onInvalid: "skip" },
+  ],
+];
+
+/** Manifests that are wrong, and what the error has to say. */
+const REJECTED: readonly (readonly [object, RegExp])[] = [
+  [{ name: "X", environment: "python", entrypoint: "a" }, /id is missing: expected letters/u],
+  [{ ...BASE, id: "a b" }, /id is "a b": expected letters/u],
+  [{ ...BASE, id: "x".repeat(65) }, /at most 64/u],
+  [{ ...BASE, name: "" }, /name is ""/u],
+  [{ ...BASE, name: "\u001b[31m" }, /control characters/u],
+  [{ ...BASE, version: "12345678901234567" }, /version .* 1 to 16 characters/u],
+  [{ ...BASE, consumes: "a/b" }, /consumes is "a\/b": expected a list/u],
+  [{ ...BASE, consumes: ["a/b", 3] }, /consumes\[1\] is 3/u],
+  [{ ...BASE, entrypiont: "x" }, /entrypiont is "x": expected no such key; did you mean "entrypoint"\?/u],
+  [{ ...BASE, dependencies: "requirements.txt" }, /dependencies .* folder/u],
+  [{ ...BASE, enabled: 1 }, /enabled is 1: expected true or false/u],
+  [{ ...BASE, type: "boefje" }, /type is "boefje"/u],
+  [{ ...BASE, created: 5 }, /created is 5/u],
+  [{ id: "x", name: "X", entrypoint: "a:b" }, /environment is missing/u],
+  [{ id: "x", name: "X", environment: "python" }, /entrypoint is missing: expected "module:function"/u],
+  [{ ...BASE, environment: "pyhton" }, /did you mean "python"/u],
+  [{ ...BASE, environment: "python:2.7" }, /3\.8/u],
+  [{ ...BASE, environment: "python:3.11:2" }, /python/u],
+  [{ ...BASE, environment: "node:24", entrypoint: "a.ts" }, /without a version/u],
+  [{ ...BASE, environment: "command" }, /a list of a program/u],
+  [{ ...BASE, environment: "command", entrypoint: [] }, /a list of a program/u],
+  [{ ...BASE, environment: "command", entrypoint: [""] }, /entrypoint\[0\]/u],
+  [{ ...BASE, environment: "python", entrypoint: ["jq"] }, /entrypoint/u],
+  [{ ...BASE, limits: [] }, /limits/u],
+  [{ ...BASE, limits: { memroy: "1G" } }, /did you mean "memory"/u],
+  [{ ...BASE, limits: { memory: "256Q" } }, /limits\.memory is "256Q": expected a size/u],
+  [{ ...BASE, limits: { records: 1.5 } }, /whole number/u],
+  [{ ...BASE, limits: { time: 4000 } }, /from 100 ms to 60 m/u],
+  [{ ...BASE, schema: "openkat/2" }, /schema is "openkat\/2": expected "openkat\/1"/u],
+  [{ ...BASE, onInvalid: "skipp" }, /did you mean "skip"/u],
+];
+
+/** Wrong in ways that only the parser knows: the JSON Schema is for editors and takes them. */
+const REJECTED_BY_PARSER: readonly (readonly [object, RegExp])[] = [
+  [{ ...BASE, entrypoint: "normalize.py" }, /module:function/u],
+  [{ ...BASE, entrypoint: "../x:run" }, /module:function/u],
+  [{ ...BASE, environment: "node", entrypoint: "normalize.py" }, /file:function/u],
+  [{ ...BASE, environment: "node", entrypoint: "../a.ts" }, /file:function/u],
+  [{ ...BASE, environment: "node", entrypoint: "/a.ts" }, /file:function/u],
+  [{ ...BASE, environment: "command", entrypoint: ["/bin/sh"] }, /program of this folder/u],
+  [{ ...BASE, environment: "command", entrypoint: ["a/../../x"] }, /program of this folder/u],
+  [{ ...BASE, limits: { memory: "1M" } }, /from 16 MiB to 16 GiB/u],
+  [{ ...BASE, limits: { time: "2h" } }, /limits\.time/u],
+];
+
+suite("parseManifest", () => {
+  for (const [manifest, wanted] of ACCEPTED) {
+    test(`takes ${JSON.stringify(manifest)}`, () => {
+      assert.partialDeepStrictEqual(parseManifest(JSON.stringify(manifest)), wanted);
+      assert.ok(validates(manifest), JSON.stringify(validates.errors));
+    });
+  }
+  for (const [manifest, wanted] of [...REJECTED, ...REJECTED_BY_PARSER]) {
+    test(`refuses ${JSON.stringify(manifest).slice(0, 120)}`, () => {
+      assert.throws(
+        () => parseManifest(JSON.stringify(manifest), "f/normalizer.json"),
+        (error) => {
+          assert.ok(error instanceof WhiskersError);
+          assert.equal(error.code, "manifest-invalid");
+          assert.match(error.message, wanted);
+          assert.match(error.message, /^f\/normalizer\.json: /u);
+          return true;
+        },
+      );
+    });
+  }
+  test("the JSON Schema refuses what the parser refuses, where a schema can say it", () => {
+    for (const [manifest] of REJECTED) {
+      // A bound of a text with a unit is beyond a schema.
+      assert.ok(!validates(manifest), `the schema takes ${JSON.stringify(manifest)}`);
+    }
+  });
+  test("what is no JSON object is refused with a reason", () => {
+    for (const text of ["", "{", "[]", "null", "3", '{"id": "x",}', "\u0000"]) {
+      assert.throws(() => parseManifest(text), {
+        code: "manifest-invalid",
+        message: /^normalizer\.json is not/u,
+      });
+    }
+  });
+  test("whatever JSON it gets, it gives a manifest or manifest-invalid", () => {
+    const keys = fc.constantFrom(
+      "id",
+      "name",
+      "environment",
+      "entrypoint",
+      "limits",
+      "consumes",
+      "schema",
+      "__proto__",
+    );
+    fc.assert(
+      fc.property(fc.dictionary(keys, fc.jsonValue()), fc.boolean(), (odd, based) => {
+        try {
+          parseManifest(JSON.stringify(based ? { ...BASE, ...odd } : odd));
+        } catch (error) {
+          assert.ok(error instanceof WhiskersError && error.code === "manifest-invalid", String(error));
+        }
+      }),
+    );
+  });
+});
