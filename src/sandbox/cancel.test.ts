@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { getEventListeners, once } from "node:events";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 
 import * as fc from "fast-check";
 
@@ -14,6 +16,30 @@ while True:
     send(DONE, run, {"records": 10}); time.sleep(0.005); ready()
 `);
 const PLAIN = plainGuest("sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.01; done; cat > /dev/null");
+
+void test("a run is cancelled in every phase", { timeout: 20_000 }, async () => {
+  await using rig = openRig();
+  for (const guest of [
+    pythonGuest("os.write(2, b'here\\n'); time.sleep(9)"),
+    pythonGuest("start(); os.write(2, b'here\\n'); time.sleep(9)"),
+    plainGuest("sh", "-c", "echo here >&2; sleep 9"),
+  ]) {
+    const controller = new AbortController();
+    const openedBefore = rig.driver.opened.length;
+    const run = rig.run(guest, { signal: controller.signal });
+    while (rig.driver.opened.length === openedBefore) await delay(1);
+    const { errors } = rig.driver.opened.at(-1) ?? assert.fail();
+    await once(errors, "data");
+    controller.abort();
+    const { outcome } = await run;
+    assert.equal(outcome.status === "failed" && outcome.code, "cancelled");
+    assert.equal(getEventListeners(controller.signal, "abort").length, 0);
+  }
+  const { outcome } = await rig.run(GUEST, { signal: AbortSignal.abort() });
+  assert.equal(outcome.status === "failed" && outcome.code, "cancelled");
+  assert.equal(rig.driver.opened.length, 3);
+  assert.equal(rig.driver.livingIds.size, 0);
+});
 
 void test(
   "a run that is cancelled at any moment has one outcome and leaves nothing",

@@ -403,8 +403,10 @@ void test("a raw file that changed is the platform's trouble", async () => {
   const guest = pythonGuest(`run = start(); send(DONE, run, {})`);
   for (const size of [10, 1024 * 1024]) {
     const raw = rig.raw(Buffer.alloc(size));
-    truncateSync(raw.path, size - 1);
-    await assert.rejects(rig.run(guest, { raws: [raw] }), { code: "input-unreadable" });
+    for (const newSize of [size - 1, size + 1]) {
+      truncateSync(raw.path, newSize);
+      await assert.rejects(rig.run(guest, { raws: [raw] }), { code: "input-unreadable" });
+    }
     await assert.rejects(rig.run(guest, { raws: [{ ...raw, path: "/nonexistent" }] }), {
       code: "input-unreadable",
     });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
 
@@ -54,7 +55,7 @@ void test("a clean failure keeps the guest, anything else does not", async () =>
   assert.equal(rig.driver.opened.length, 3);
 });
 
-void test("one that dies or speaks while idle is dropped", async () => {
+void test("one that dies or speaks while idle is dropped", { timeout: 10_000 }, async () => {
   for (const raw of ["die idle", "shout idle"]) {
     await using rig = openRig();
     assert.equal((await runOn(rig, raw)).outcome.status, "succeeded");
@@ -186,6 +187,7 @@ void test("many at once", { timeout: 30_000 }, async () => {
     assert.equal(new Set(results.map((result) => result.output.split(" ")[0])).size, 20);
   }
   assert.equal(rig.driver.opened.length <= 21, true);
+  assert.equal(getEventListeners(signal, "abort").length, 0);
   process.off("warning", onWarning);
   assert.deepEqual(warnings, []);
   const [sandbox] = rig.driver.opened;
