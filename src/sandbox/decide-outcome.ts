@@ -11,6 +11,9 @@ export type Cause<T extends Opened | RunEnd = Opened | RunEnd> =
   | { readonly kind: "time-limit"; readonly message: string }
   | { readonly kind: "cancelled" };
 
+/** protocol/README.md "State policies": how a forking parent says that its child broke the protocol. */
+const EXIT_BAD_OUTPUT = 76;
+
 const SUCCEEDED: Outcome = Object.freeze({ status: "succeeded" });
 
 /**
@@ -55,6 +58,9 @@ function guestOutcome(
         return crash("it closed its output before it said that it was done", lastErrorLine);
       if (ending.runtimeError !== null) throw new WhiskersError("sandbox-failed", ending.runtimeError);
       if (ending.outOfMemory) return outOfMemory();
+      if (!plain && ending.exitCode === EXIT_BAD_OUTPUT) {
+        return failure("protocol-violation", "its forked child sent a frame that it may not send");
+      }
       return plain ? plainFailure(ending, lastErrorLine) : crash(unanswered(ending), lastErrorLine);
   }
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
+import path from "node:path";
 import { after, before, describe, it } from "node:test";
 
 import type { Limits } from "../../src/domain/limits.ts";
@@ -14,6 +16,7 @@ import { makeAttackPackage } from "./attack-package.ts";
 import { ATTACKS } from "./attacks.ts";
 import { openHostTargets } from "./host-targets.ts";
 import type { HostTargets } from "./host-targets.ts";
+import type { IsolationReport } from "./isolation-table.ts";
 import { judgeAttack } from "./judge-attack.ts";
 import { leftovers, observe } from "./observed-driver.ts";
 import type { ObservedDriver } from "./observed-driver.ts";
@@ -46,13 +49,9 @@ export interface AttackResult {
 
 /**
  * Registers the hostile suite for one driver: every attack under every of its state policies, with an
- * honest run beside it. Returns results, filled while the tests run.
+ * honest run beside it. With WHISKERS_ISOLATION_REPORTS set, writes an IsolationReport into that folder.
  */
-export function hostileSuite(
-  name: string,
-  makeDriver: () => Driver,
-  options: HostileSuiteOptions,
-): readonly AttackResult[] {
+export function hostileSuite(name: string, makeDriver: () => Driver, options: HostileSuiteOptions): void {
   const results: AttackResult[] = [];
   describe(`hostile guests in ${name}`, { concurrency: CONCURRENCY }, () => {
     let stage: Stage;
@@ -61,6 +60,9 @@ export function hostileSuite(
     });
     after(async () => {
       await stage.close();
+      const folder = process.env["WHISKERS_ISOLATION_REPORTS"];
+      if (folder !== undefined)
+        await writeReport(path.join(folder, `${name}.json`), name, stage.driver, results);
     });
     for (const attack of ATTACKS) {
       if (options.only !== undefined && !options.only.includes(attack.name)) continue;
@@ -85,7 +87,6 @@ export function hostileSuite(
       }
     }
   });
-  return results;
 }
 
 interface Stage {
@@ -211,6 +212,25 @@ class HonestRuns {
     assert.deepEqual(got, wanted, "the run beside it gave something else");
     return timingsMs.run;
   }
+}
+
+async function writeReport(
+  file: string,
+  name: string,
+  driver: Driver,
+  results: readonly AttackResult[],
+): Promise<void> {
+  const probe = await driver.probe();
+  const report: IsolationReport = {
+    driver: name,
+    version: probe.available ? probe.version : "",
+    kernel: release(),
+    protections: probe.available
+      ? probe.protections.filter((one) => one.by !== null).map((one) => one.name)
+      : [],
+    results,
+  };
+  writeFileSync(file, JSON.stringify(report));
 }
 
 function whySkipped(

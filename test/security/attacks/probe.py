@@ -11,10 +11,14 @@ import errno
 import fcntl
 import json
 import os
+import select
 import signal
 import stat
 import struct
 import sys
+
+# PIPE_BUF of Linux.
+PIECE_BYTES = 4096
 
 READY, RECORDS, LOG, DONE, FAILED = 0x10, 0x11, 0x12, 0x13, 0x14
 
@@ -123,17 +127,31 @@ def run_number():
     return 1
 
 
+# Descriptors that looked like the protocol stream and are not: nobody reads them.
+unread = set()
+
+
 def send(data):
     """Writes bytes beside the SDK into everything that may be the protocol stream."""
-    for descriptor in protocol_descriptors():
-        view = memoryview(data)
-        while view:
+    left = {descriptor: memoryview(data) for descriptor in protocol_descriptors() if descriptor not in unread}
+    while left:
+        poll = select.poll()
+        for descriptor in left:
+            poll.register(descriptor, select.POLLOUT)
+        ready = [descriptor for descriptor, _ in poll.poll(300)]
+        for descriptor in ready:
             try:
-                view = view[os.write(descriptor, view):]
-            except BlockingIOError:
-                continue
+                # No more than fits whenever poll says that it can be written to: never blocks.
+                written = os.write(descriptor, left[descriptor][:PIECE_BYTES])
+                left[descriptor] = left[descriptor][written:]
             except OSError:
-                break
+                left[descriptor] = b""
+                unread.add(descriptor)
+            if not left[descriptor]:
+                del left[descriptor]
+        if not ready and len(left) < len(protocol_descriptors()) - len(unread):
+            unread.update(left)
+            return
 
 
 def wait_for_ever():

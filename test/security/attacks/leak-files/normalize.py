@@ -11,11 +11,11 @@ def run(meta, raw):
     if brief(raw)["turn"] == 1:
         yield fact("planted", [place for place in PLACES if plant(place)])
         return
+    yield attempt("tmp-attributes", lambda: os.listxattr("/tmp"))
+    yield attempt("tmp-mode", lambda: os.stat("/tmp").st_mode & 0o700 != 0o700)
+    yield attempt("tmp-unusable", lambda: not usable("/tmp"))
     for place in PLACES:
         yield attempt(place, lambda: left_behind(place))
-    yield attempt("tmp-attributes", lambda: os.listxattr("/tmp"))
-    yield attempt("tmp-unusable", lambda: not usable("/tmp"))
-    yield attempt("tmp-mode", lambda: os.stat("/tmp").st_mode & 0o7777 not in (0o1777, 0o777, 0o700, 0o755, 0o770))
 
 
 def plant(place):
@@ -58,11 +58,18 @@ def deep(place):
 
 
 def left_behind(place):
+    try:
+        os.chmod(place, 0o777)
+    except OSError:
+        pass
     return [name for name in os.listdir(place.encode()) if b"leak" in name]
 
 
 def usable(place):
-    with open(place + "/mine", "w") as file:
-        file.write("x")
-    os.unlink(place + "/mine")
+    try:
+        with open(place + "/mine", "w") as file:
+            file.write("x")
+        os.unlink(place + "/mine")
+    except OSError:
+        return False
     return True

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Gives output, then kills itself.
 echo '{"half": "of it"}'
 kill -SEGV $$

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Never reads its input and answers with four megabytes: a host that writes first and reads later stands still.
 line=$(printf '%065536d' 0)
 i=0

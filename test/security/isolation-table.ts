@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+
+import { ATTACKS } from "./attacks.ts";
+import type { AttackResult } from "./hostile-suite.ts";
+
+/** One driver's part of docs/isolation.json. */
+export interface IsolationReport {
+  /** As the table's column is called: `subprocess (bubblewrap)`. */
+  readonly driver: string;
+  readonly version: string;
+  readonly kernel: string;
+  readonly protections: readonly string[];
+  readonly results: readonly AttackResult[];
+}
+
+const DOCS = path.resolve(import.meta.dirname, "../../docs");
+export const ISOLATION_JSON = path.join(DOCS, "isolation.json");
+export const ISOLATION_MD = path.join(DOCS, "isolation.md");
+
+export function readReports(): readonly IsolationReport[] {
+  return JSON.parse(readFileSync(ISOLATION_JSON, "utf8"));
+}
+
+/** docs/isolation.md: which attack was tried against which driver, and what came of it. */
+export function renderIsolation(reports: readonly IsolationReport[]): string {
+  const lines = [
+    "# Isolation",
+    "",
+    "Which attack was tried against which runtime, and whether it was held. Written by",
+    "`node test/security/report.ts` from a run of `test/security/`; do not edit.",
+    "",
+    "**held**: every attempt was refused, the run ended with the right outcome within its limit and two",
+    "seconds, it left no process, mount, cgroup or file behind, and a run beside it noticed nothing.",
+    "In brackets the state policies under which it was tried, when not `fresh` alone.",
+    "",
+    ...reports.map(describeReport),
+    "",
+    `| attack | ${reports.map((report) => report.driver).join(" | ")} |`,
+    `|---|${"---|".repeat(reports.length)}`,
+  ];
+  let group = "";
+  for (const attack of ATTACKS) {
+    if (attack.group !== group) {
+      group = attack.group;
+      lines.push(`| **${group}** |${" |".repeat(reports.length)}`);
+    }
+    const cells = reports.map((report) => cell(report.results.filter((one) => one.attack === attack.name)));
+    lines.push(`| ${attack.tries} | ${cells.join(" | ")} |`);
+  }
+  return `${lines.join("\n")}\n${footnotes(reports)}`;
+}
+
+/** Every attack under every of its state policies, `name state`. */
+export function plannedRuns(): readonly string[] {
+  return ATTACKS.flatMap((attack) => (attack.states ?? ["fresh"]).map((state) => `${attack.name} ${state}`));
+}
+
+function describeReport({ driver, version, kernel, protections }: IsolationReport): string {
+  return `- \`${driver}\`: ${version}, Linux ${kernel}. In force: ${protections.join(", ")}.`;
+}
+
+function cell(results: readonly AttackResult[]): string {
+  const kinds = [...new Set(results.map((one) => one.result))];
+  const states = results.map((one) => one.state);
+  const bracket = states.length === 1 && states[0] === "fresh" ? "" : ` (${states.join(", ")})`;
+  if (kinds.length === 1) return `${kinds[0]}${bracket}`;
+  return results.map((one) => `${one.result} (${one.state})`).join(", ");
+}
+
+function footnotes(reports: readonly IsolationReport[]): string {
+  const notes = reports.flatMap(({ driver, results }) =>
+    results
+      .filter((one) => one.result === "skipped")
+      .map((one) => `- \`${driver}\`, ${one.attack} (${one.state}): ${one.detail}`),
+  );
+  return notes.length === 0 ? "" : `\nSkipped:\n\n${notes.join("\n")}\n`;
+}
