@@ -3,6 +3,11 @@
 Uses the C parts beneath it, and `json` itself where they are missing or different.
 """
 
+try:
+    from _json import encode_basestring_ascii, make_encoder, make_scanner
+except ImportError:
+    make_encoder = make_scanner = None
+
 
 def encoder():
     """A function from a record to ASCII bytes of JSON without line breaks. Make one per run.
@@ -11,11 +16,9 @@ def encoder():
     :raises TypeError: a value that has no JSON form
     """
     try:
-        from _json import encode_basestring_ascii, make_encoder
-
         encode = make_encoder({}, plain, encode_basestring_ascii, None, ":", ",", False, False, False)
         encode({"a": [1, "b", None]}, 0)
-    except (ImportError, TypeError):
+    except TypeError:
         import json
 
         text = json.JSONEncoder(default=plain, separators=(",", ":"), allow_nan=False).encode
@@ -50,10 +53,8 @@ def decode(data):
     """The value of one JSON text from the host, UTF-8 bytes."""
     text = data.decode("utf-8")
     try:
-        from _json import make_scanner
-
         scan = make_scanner(_Context)
-    except (ImportError, TypeError, AttributeError):
+    except (TypeError, AttributeError):
         import json
 
         return json.loads(text)

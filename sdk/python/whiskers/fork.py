@@ -24,9 +24,10 @@ import stat
 import sys
 import time
 
+import whiskers.codec as codec
 import whiskers.frames as frames
 
-from .run import execute, next_run
+from .run import RawFile, execute, next_run
 
 try:
     import ctypes
@@ -47,24 +48,26 @@ CLEAN_UP_SECONDS = 2.0
 LIVENESS_MS = 100
 
 
-def can_fork():
-    """Makes this process a parent that children cannot reach. False: it is not possible here."""
+def prepare_to_fork():
+    """Makes this process a parent that children cannot reach; what `serve_forked` needs. None: not possible here."""
     if ctypes is None or not sys.platform.startswith("linux") or not hasattr(mmap, "MADV_DONTFORK"):
-        return False
+        return None
     try:
-        return _prctl(PR_SET_DUMPABLE, 0) and _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        prctl = _find_prctl()
+        return prctl if prctl(PR_SET_DUMPABLE, 0) and prctl(PR_SET_CHILD_SUBREAPER, 1) else None
     except (OSError, AttributeError):
-        return False
+        return None
 
 
-def _prctl(option, value):
-    prctl = ctypes.CDLL(None).prctl
-    zero = ctypes.c_ulong(0)
-    return prctl(option, ctypes.c_ulong(value), zero, zero, zero) == 0
+def _find_prctl():
+    """prctl of the C library, ready to be called in a child without a search."""
+    function = ctypes.CDLL(None).prctl
+    function.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+    return lambda option, value: function(option, value, 0, 0, 0) == 0
 
 
-def serve_forked(function, fd_in, fd_out):
-    """Runs until the host ends its stream. Call after the first `ready`."""
+def serve_forked(function, fd_in, fd_out, prctl):
+    """Runs until the host ends its stream. Call after the first `ready`. `prctl`: of `prepare_to_fork`."""
     gc.collect()
     # Keeps the collector from writing into what parent and children share.
     gc.freeze()
@@ -76,7 +79,7 @@ def serve_forked(function, fd_in, fd_out):
     shared_flags = {fd: fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (0, 2)}
     inheritance = _inheritance()
     while True:
-        child = _Child(function, (fd_in, fd_out))
+        child = _Child(function, (fd_in, fd_out), prctl)
         if not _relay_run(child, to_child, to_host, fd_out):
             _end_everything(child.pid)
             return
@@ -95,14 +98,14 @@ def serve_forked(function, fd_in, fd_out):
 class _Child:
     """A child that waits for a run on a pipe of its own."""
 
-    def __init__(self, function, parents):
+    def __init__(self, function, parents, prctl):
         child_in, self.input = os.pipe()
         self.output, child_out = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             for fd in (*parents, self.input, self.output):
                 os.close(fd)
-            _work(function, child_in, child_out)
+            _work(function, child_in, child_out, prctl)
         os.close(child_in)
         os.close(child_out)
         os.set_blocking(self.input, False)
@@ -122,12 +125,13 @@ class _Child:
         os.close(self.output)
 
 
-def _work(function, fd_in, fd_out):
+def _work(function, fd_in, fd_out, prctl):
     """The child's whole life."""
     status = frames.EXIT_INTERNAL
     try:
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        _prctl(PR_SET_DUMPABLE, 1)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_DUMPABLE, 1)
+        _warm_up()
         run = next_run(frames.Reader(fd_in), fd_out)
         if run is not None:
             os.close(fd_in)
@@ -136,6 +140,17 @@ def _work(function, fd_in, fd_out):
         status = 0
     finally:
         os._exit(status)
+
+
+def _warm_up():
+    """Goes through a run of nothing, to nowhere, while the host prepares the next one.
+
+    After a fork every page that is touched costs a fault, some hundreds for the SDK's own code.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    request = codec.decode(b'{"meta":{"raw_data":[1,"2",null]},"raws":[]}')
+    execute(lambda meta, raw: ({"a": [n, "b"]} for n in (1, 2)), nowhere, 0, request, [RawFile("", [], bytes(16384))])
+    os.close(nowhere)
 
 
 def _reseed():

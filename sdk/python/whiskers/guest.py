@@ -73,11 +73,12 @@ def _serve_package(fd_in, fd_out):
         frames.send(fd_out, frames.FAILED, 0, failure.payload(error, "load"))
         os._exit(1)
     if state == "fork":
-        from .fork import can_fork, serve_forked
+        from .fork import prepare_to_fork, serve_forked
 
-        if can_fork():
+        prctl = prepare_to_fork()
+        if prctl is not None:
             _send_ready(fd_out, True)
-            serve_forked(function, fd_in, fd_out)
+            serve_forked(function, fd_in, fd_out, prctl)
             os._exit(0)
     _send_ready(fd_out, False)
     reader = frames.Reader(fd_in)
