@@ -59,16 +59,20 @@ const STATES: Readonly<Record<Guest, readonly string[]>> = {
   shell: ["fresh"],
 };
 
-const EXAMPLES: readonly {
+interface Example {
   readonly name: string;
+  /** Its folder in examples/golden. */
+  readonly golden: string;
   readonly guest: Guest;
   readonly raws: readonly string[];
-}[] = [
-  ...Object.entries(PAIRS).flatMap(([name, raws]) => [
-    { name: `${name}-python`, guest: "python" as const, raws },
-    { name: `${name}-typescript`, guest: "typescript" as const, raws },
+}
+
+const EXAMPLES: readonly Example[] = [
+  ...Object.entries(PAIRS).flatMap(([golden, raws]) => [
+    { name: `${golden}-python`, golden, guest: "python" as const, raws },
+    { name: `${golden}-typescript`, golden, guest: "typescript" as const, raws },
   ]),
-  { name: "curl-shell", guest: "shell", raws: ["curl-json"] },
+  { name: "curl-shell", golden: "curl", guest: "shell", raws: ["curl-json"] },
 ];
 
 const noJq = spawnSync("jq", ["--version"]).error === undefined ? false : "there is no jq on this machine";
