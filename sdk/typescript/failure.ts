@@ -47,7 +47,9 @@ function stackOf(error: Error): string {
 }
 
 function isOwnFrame(line: string): boolean {
-  return /^\s+at /.test(line) && (line.includes(`${OWN_FOLDER}/`) || line.includes("node:internal/"));
+  if (!/^\s+at /.test(line)) return false;
+  const [, own] = line.split(`${OWN_FOLDER}/`);
+  return line.includes("node:internal/") || (own !== undefined && !own.includes("/"));
 }
 
 function cut(stack: string): string {
