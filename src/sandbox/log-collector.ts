@@ -1,6 +1,6 @@
 import type { Limits } from "../domain/limits.ts";
 import type { LogEntry, LogLevel } from "../domain/outcome.ts";
-import { cleanText } from "./clean-text.ts";
+import { cleanLines, cleanText } from "./clean-text.ts";
 
 /** A longer line is cut, bytes: the log is for people. */
 const LINE_MAX_BYTES = 8 * 1024;
@@ -28,6 +28,8 @@ export class LogCollector {
   #partial: Buffer[] = [];
   #partialBytes = 0;
   #lastErrorLine = "";
+  /** Once nothing is kept any more: the last bytes on standard error, for `lastErrorLine`. */
+  #errorsTail: Buffer = Buffer.alloc(0);
 
   constructor(limits: Pick<Limits, "logBytes" | "logFloodBytes">) {
     this.#limits = limits;
@@ -56,6 +58,14 @@ export class LogCollector {
   /** The next bytes of standard error, cut anywhere. */
   pushErrors(chunk: Buffer): void {
     this.#receivedBytes += chunk.length;
+    if (this.#full) {
+      // To look at every line of a flood would cost the host more than the guest.
+      this.#droppedBytes += chunk.length;
+      this.#errorsTail = Buffer.concat([this.#errorsTail, chunk.subarray(-LINE_MAX_BYTES)]).subarray(
+        -LINE_MAX_BYTES,
+      );
+      return;
+    }
     for (let start = 0; start < chunk.length;) {
       const newline = chunk.indexOf(NEWLINE, start);
       if (newline === -1) {
@@ -70,7 +80,8 @@ export class LogCollector {
 
   /** The last line on standard error that was not blank, cleaned; for messages about a crash. */
   get lastErrorLine(): string {
-    return this.#lastErrorLine;
+    const lines = cleanLines(this.#errorsTail.toString("utf8"), LINE_MAX_BYTES).split("\n");
+    return lines.findLast((line) => line.trim() !== "") ?? this.#lastErrorLine;
   }
 
   /** Ends the last line. What is pushed later is counted by nobody. */
