@@ -1,12 +1,13 @@
 import type { NormalizerMeta } from "../domain/meta.ts";
 import type { Package } from "../domain/package.ts";
+import type { Raw } from "../domain/raw.ts";
 import type { Run } from "../domain/run.ts";
 import { ERRORS, WhiskersError } from "../errors.ts";
 import type { Input, Inputs } from "../raw/input.ts";
 import { type MetaOverrides, normalizerMeta } from "../raw/normalizer-meta.ts";
 import { openInputs } from "../raw/open-inputs.ts";
 import { selectInputs } from "../raw/select-inputs.ts";
-import { runTask } from "../run-task.ts";
+import { type Fetched, runTask } from "../run-task.ts";
 import { flag } from "./arguments.ts";
 import type { Arguments, Command, Context } from "./command.ts";
 import { errorDocument } from "./complain.ts";
@@ -56,11 +57,11 @@ async function run(args: Arguments, context: Context): Promise<number> {
   const options = readRunOptions(args, settings);
   const overrides = await readMetaOverrides(args);
   await using inputs = await openInputs(paths, context.signal);
-  const jobs = new Map<string, { readonly input: Input; readonly meta: NormalizerMeta }>();
+  const jobs = new Map<string, Fetched>();
   await using stages = openStages(settings, (task) => {
     const job = jobs.get(task.id);
     if (job === undefined) throw new Error(`no input for task ${task.id}`);
-    return Promise.resolve({ raw: job.input.raw, meta: job.meta });
+    return Promise.resolve(job);
   });
   const pkg = await stages.catalogue.open(folder);
   const chosen = choose(inputs, pkg, overrides, flag(args, "all"));
@@ -71,7 +72,7 @@ async function run(args: Arguments, context: Context): Promise<number> {
   try {
     for (const input of chosen.inputs) {
       const meta = normalizerMeta(input, pkg.manifest, overrides);
-      jobs.set(meta.id, { input, meta });
+      jobs.set(meta.id, { raw: rawOf(input, meta), meta });
       const task = { id: meta.id, package: folder, raw: input.name };
       const done = await runTask(task, stages, options, context.signal);
       jobs.delete(meta.id);
@@ -88,6 +89,11 @@ async function run(args: Arguments, context: Context): Promise<number> {
   }
   await report.end();
   return exitCode;
+}
+
+/** The raw as the meta has it, which a person may have said. */
+function rawOf({ raw }: Input, { raw_data: known }: NormalizerMeta): Raw {
+  return { ...raw, id: known.id, mimeTypes: known.mime_types.map(({ value }) => value) };
 }
 
 function exitCodeOf({ outcome }: Run): number {

@@ -18,7 +18,7 @@ export function objectLines(
     const all = byType.get(type) ?? [];
     const shown = (full ? all : all.slice(0, SHOWN_PER_TYPE)).map((object) => ({
       name: printable(nameOf(object.primary_key).key),
-      details: [...ownValues(object), ...relations(object)].join("  "),
+      details: printable([...ownValues(object), ...relations(object)].join("  ")),
     }));
     return [
       `  ${terminal.paint("cyan", printable(type))}  ${all.length}`,
@@ -54,7 +54,7 @@ function ownValues(object: OpenKatObject): readonly string[] {
       return key.includes(String(value)) ? [] : [`${field} ${String(value)}`];
     }
     if (typeof value !== "string" || value === "" || key.includes(value)) return [];
-    return isReference(object, value) ? [] : [`${field} ${printable(value.slice(0, 200))}`];
+    return isReference(object, value) ? [] : [`${field} ${value.slice(0, 200)}`];
   });
 }
 
@@ -68,6 +68,6 @@ function relations(object: OpenKatObject): readonly string[] {
     .filter(({ target }) => target !== "Network|internet")
     .map(({ field, target }) => {
       const { type, key } = nameOf(target);
-      return `${printable(field)} → ${printable(type)} ${printable(key)}`;
+      return `${field} → ${type} ${key}`;
     });
 }

@@ -91,7 +91,7 @@ function failure(outcome: Outcome, { paint }: Terminal): readonly string[] {
   return [
     `  ${paint("red", outcome.code)}  ${printable(outcome.message)}`,
     ...stack.map((line) => `    ${paint("dim", line)}`),
-    `  ${summary} Nothing of it is delivered.`,
+    `  ${summary}`,
     `  ${remedy}`,
   ];
 }
