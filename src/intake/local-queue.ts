@@ -232,7 +232,11 @@ class PostgresQueue implements LocalQueue {
           const [attempt] = this.#attemptsOf([claim]);
           if (attempt === undefined) continue;
           mustAffectAll([attempt], await this.#boss.fail(QUEUE, [attempt], null, { db }));
-          await this.#boss.update(QUEUE, { id: attempt.id, options: { startAfter: retryAfterSeconds, db } });
+          await this.#boss.update(QUEUE, undefined, {
+            id: attempt.id,
+            startAfter: retryAfterSeconds,
+            db,
+          });
         }
         await insertRuns(
           connection,

@@ -50,18 +50,11 @@ export interface SuperviseOptions {
  * @throws when the database fails; claims then expire by themselves
  */
 export async function supervise(options: SuperviseOptions): Promise<void> {
-  const failed = new AbortController();
-  const supervisor = new Supervisor({
-    ...options,
-    drain: AbortSignal.any([options.drain, options.stop, failed.signal]),
-    stop: AbortSignal.any([options.stop, failed.signal]),
-  });
-  const slots = Array.from({ length: options.slots }, () =>
-    supervisor.runSlot().catch((error: unknown) => {
-      failed.abort();
-      throw error;
-    }),
-  );
+  const failure = new AbortController();
+  const stop = AbortSignal.any([options.stop, failure.signal]);
+  const drain = AbortSignal.any([options.drain, stop]);
+  const supervisor = new Supervisor({ ...options, drain, stop }, failure);
+  const slots = Array.from({ length: options.slots }, () => supervisor.runSlot());
   const results = await Promise.allSettled(slots);
   for (const result of results) if (result.status === "rejected") throw result.reason;
   await supervisor.releaseRest();
@@ -69,14 +62,17 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
 
 class Supervisor {
   readonly #options: SuperviseOptions;
+  /** Aborted when the database failed: nothing that any slot does can be kept. */
+  readonly #failure: AbortController;
   readonly #window = new ClaimWindow();
   readonly #starts: GroupCommit<Claim, { readonly task: Task; readonly starts: number } | null>;
   readonly #settlements: GroupCommit<Settlement, boolean>;
   #refilling: Promise<void> | null = null;
   #busy = 0;
 
-  constructor(options: SuperviseOptions) {
+  constructor(options: SuperviseOptions, failure: AbortController) {
     this.#options = options;
+    this.#failure = failure;
     const { queue } = options;
     this.#starts = new GroupCommit(async (claims) => {
       const started = await queue.start(claims);
@@ -88,8 +84,17 @@ class Supervisor {
     }, RUNS_PER_COMMIT);
   }
 
-  /** One after another, until there is no more to do. A run is stored while the next one is under way. */
   async runSlot(): Promise<void> {
+    try {
+      await this.#runAll();
+    } catch (error) {
+      this.#failure.abort();
+      throw error;
+    }
+  }
+
+  /** One after another, until there is no more to do. A run is stored while the next one is under way. */
+  async #runAll(): Promise<void> {
     const history: SlotHistory = { package: null, inARow: 0 };
     let storing: Promise<void> = Promise.resolve();
     for (;;) {
@@ -100,11 +105,13 @@ class Supervisor {
         const finished = await this.#runClaim(claim);
         await storing;
         storing = finished === null ? this.#options.queue.release([claim]) : this.#store(finished);
-        // Awaited above or below; until then nobody may take it for unhandled.
-        storing.catch(() => {});
       } finally {
         this.#busy -= 1;
       }
+      // Noticed at once, also by a slot that waits for work.
+      storing.catch(() => {
+        this.#failure.abort();
+      });
     }
     await storing;
   }
