@@ -12,6 +12,8 @@ def web_url($network; $id):
 
 ($meta[0].raw_data.boefje_meta.input_ooi // "|internet" | split("|")[1]) as $name
 | "Network|\($name)" as $network
+# Not just `.`: without any input jq would succeed, and tell OpenKAT that nothing is there any more.
+| input
 | if .exitcode != 0 then error("curl got no answer: \(.errormsg)") else . end
 | (if .remote_ip | contains(":") then "IPAddressV6" else "IPAddressV4" end) as $address_type
 | (.scheme | ascii_downcase) as $service

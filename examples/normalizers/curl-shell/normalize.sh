@@ -3,4 +3,4 @@
 # file that WHISKERS_META names, its own folder as working directory. It prints records as JSON Lines, and its
 # exit status says whether they count: 0 is success.
 set -eu
-exec jq --compact-output --exit-status --from-file normalize.jq --slurpfile meta "$WHISKERS_META"
+exec jq --null-input --compact-output --from-file normalize.jq --slurpfile meta "$WHISKERS_META"
