@@ -1,0 +1,121 @@
+/**
+ * ./dev bench: what SPECIFICATION.md promises about time, measured in one run.
+ * --json prints one document; --quick measures less; --check exits 1 when a promise is broken.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, cpus, release, tmpdir, totalmem } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+import { createInlineDriver } from "../src/sandbox/drivers/inline/create-inline-driver.ts";
+import { createSubprocessDriver } from "../src/sandbox/drivers/subprocess/create-subprocess-driver.ts";
+import type { Driver } from "../src/sandbox/driver.ts";
+import { measureLargeRaw } from "./measure-large-raw.ts";
+import { measureOverhead, type OverheadRow } from "./measure-overhead.ts";
+import { measureRecords } from "./measure-records.ts";
+import { judgePromises, type Verdict } from "./promises.ts";
+
+await main();
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { json: { type: "boolean" }, quick: { type: "boolean" }, check: { type: "boolean" } },
+  });
+  const quick = values.quick === true;
+  const home = mkdtempSync(join(tmpdir(), "whiskers-bench-home-"));
+  try {
+    const python = systemPython();
+    const drivers = driversFor(home, python);
+    const overhead = await measureOverhead({
+      drivers,
+      python,
+      home,
+      rounds: quick ? 2 : 5,
+      runs: quick ? 100 : 400,
+    });
+    const records = await measureRecords(quick ? 20_000 : 100_000);
+    const largeRaw = await measureLargeRaw({ drivers, home, megabytes: quick ? 50 : 200 });
+    const verdicts = judgePromises({ overhead, records, largeRaw });
+    const report = { machine: machine(python), overhead, records, largeRaw, verdicts };
+    process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : asText(report));
+    if (values.check === true && verdicts.some(({ kept }) => !kept)) process.exitCode = 1;
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** Every way to run a guest here. The two ways of making a sandbox are measured side by side. */
+function driversFor(home: string, python: string): readonly Driver[] {
+  const common = {
+    stateDirectory: join(home, "state"),
+    sdkFolder: resolve(import.meta.dirname, "../sdk"),
+    python,
+  };
+  const renamed = (driver: Driver, name: string): Driver =>
+    Object.create(driver, { name: { value: name } }) as Driver;
+  return [
+    renamed(createSubprocessDriver({ ...common, variant: "bubblewrap" }), "bubblewrap"),
+    renamed(createSubprocessDriver({ ...common, variant: "util-linux" }), "util-linux"),
+    createInlineDriver(common),
+  ];
+}
+
+/** The same interpreter inside and outside, so that only the sandbox differs. */
+function systemPython(): string {
+  return existsSync("/usr/bin/python3")
+    ? "/usr/bin/python3"
+    : execFileSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" }).trim();
+}
+
+function machine(python: string): Readonly<Record<string, string | number>> {
+  return {
+    cores: availableParallelism(),
+    processor: cpus()[0]?.model ?? "unknown",
+    memoryGiB: Math.round(totalmem() / 1024 ** 3),
+    kernel: release(),
+    node: process.version,
+    python: execFileSync(python, ["--version"], { encoding: "utf8" }).trim(),
+  };
+}
+
+function asText(report: {
+  readonly machine: ReturnType<typeof machine>;
+  readonly overhead: readonly OverheadRow[];
+  readonly records: Awaited<ReturnType<typeof measureRecords>>;
+  readonly largeRaw: Awaited<ReturnType<typeof measureLargeRaw>>;
+  readonly verdicts: readonly Verdict[];
+}): string {
+  const machineLine = Object.entries(report.machine)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(", ");
+  const rows = report.overhead.map(({ language, runtime, how, ms }) =>
+    [
+      language.padEnd(11),
+      runtime.padEnd(12),
+      how.padEnd(11),
+      number(ms.p50),
+      number(ms.p99),
+      `±${Math.round(ms.spread * 100)} %`,
+    ].join(" "),
+  );
+  const { records, largeRaw } = report;
+  return [
+    machineLine,
+    "",
+    "one run of 4 kB in, 200 objects out, ms      p50      p99  spread",
+    ...rows,
+    "",
+    `records: ${records.objects} objects validated at ${Math.round(records.objectsPerSecond)} a second (JSON.parse alone: ${Math.round(records.parsedPerSecond)})`,
+    `raw file of ${largeRaw.megabytes} MB: ${Math.round(largeRaw.megabytesPerSecond)} MB/s; the host grew by ${Math.round(largeRaw.hostGrowthMegabytes)} MB`,
+    "",
+    ...report.verdicts.map(
+      ({ promise, measured, kept }) => `${kept ? "kept  " : "BROKEN"} ${promise}: ${measured}`,
+    ),
+    "",
+  ].join("\n");
+}
+
+function number(ms: number): string {
+  return ms.toFixed(ms < 10 ? 2 : 1).padStart(8);
+}
