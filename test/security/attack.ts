@@ -87,7 +87,7 @@ export const ATTACK_LIMITS: Limits = Object.freeze({
 /** Why an attack cannot be tried on this driver, or null. */
 export function whyNot(
   attack: Attack,
-  kind: "python" | "command",
+  kind: "python" | "javascript" | "command",
   capabilities: Capabilities,
   sharesKernel: boolean,
 ): string | null {

@@ -9,6 +9,23 @@ const BROKEN = ["protocol-violation"] as const;
 /** Ended by what it did to itself; which of them depends on what dies first. */
 const DIED = ["normalizer-crashed", "protocol-violation", "time-limit"] as const;
 
+/** As in attacks/plain-arguments/normalizer.json. */
+const PLAIN_ARGUMENTS = [
+  "",
+  "two words",
+  "$(id)",
+  "`id`",
+  "'; echo injected; '",
+  '"',
+  "*",
+  "--help",
+  "--",
+  "\\",
+  "${HOME}",
+  "a\tb",
+  "|cat /etc/passwd",
+];
+
 /** The hostile suite: every attack is a row. Its guest is the package of the same name in `attacks/`. */
 export const ATTACKS: readonly Attack[] = [
   // Network
@@ -113,6 +130,18 @@ export const ATTACKS: readonly Attack[] = [
     attempts: 5,
   },
   {
+    name: "plain-arguments",
+    group: "writing",
+    tries: "arguments that a shell on the way would take for commands",
+    ends: OK,
+    judge: (runs) => {
+      const got = runs[0]?.records.map((record) =>
+        Buffer.from(String(Reflect.get(Object(record), "argument")), "base64").toString(),
+      );
+      assert.deepEqual(got, PLAIN_ARGUMENTS);
+    },
+  },
+  {
     name: "tamper-sdk",
     group: "writing",
     tries: "changing the SDK and itself for the next run",
@@ -181,6 +210,20 @@ export const ATTACKS: readonly Attack[] = [
     ends: ["succeeded", "memory-limit"],
     needs: "memoryLimit",
     facts: { memoryBytes: withinMemory },
+  },
+  {
+    name: "javascript-memory",
+    group: "resources",
+    tries: "memory outside of a JavaScript engine's heap",
+    ends: ["succeeded", "memory-limit", "normalizer-raised", "normalizer-crashed"],
+    needs: "memoryLimit",
+    facts: { memoryBytes: withinMemory },
+  },
+  {
+    name: "javascript-heap",
+    group: "resources",
+    tries: "memory on a JavaScript engine's heap",
+    ends: ["memory-limit", "normalizer-crashed"],
   },
   {
     name: "disk-fill",
@@ -293,6 +336,14 @@ export const ATTACKS: readonly Attack[] = [
     group: "time",
     tries: "an endless loop in C code with all signals blocked",
     ends: ["time-limit"],
+    limits: { wallMs: 1000 },
+  },
+  {
+    name: "javascript-loop",
+    group: "time",
+    tries: "an endless loop in JavaScript",
+    ends: ["time-limit"],
+    states: ["fresh", "reuse"],
     limits: { wallMs: 1000 },
   },
   {
@@ -670,6 +721,22 @@ export const ATTACKS: readonly Attack[] = [
         runs[1]?.facts["after"],
         runs[0]?.facts["before"],
         "the next run is born as the first was",
+      );
+    },
+  },
+  {
+    name: "leak-stderr",
+    group: "state",
+    tries: "standard error, which runs share, shut down and narrowed for the next run",
+    ends: OK,
+    secondEnds: OK,
+    states: ["fork"],
+    judge: (runs) => {
+      assert.ok(runs[0]?.facts["before"] !== undefined);
+      assert.deepEqual(
+        runs[1]?.facts["after"],
+        runs[0]?.facts["before"],
+        "the next run prints as the first did",
       );
     },
   },

@@ -239,9 +239,14 @@ function whySkipped(
   driver: Driver,
   { sharesKernel }: HostileSuiteOptions,
 ): string | null {
-  const kind = attack.name.startsWith("plain-") ? "command" : "python";
+  const kind = guestKindOf(attack.name);
   if (state === "fork" && !driver.capabilities.fork) return "the driver cannot run guests that fork";
   return whyNot(attack, kind, driver.capabilities, sharesKernel);
+}
+
+function guestKindOf(name: string): "python" | "javascript" | "command" {
+  if (name.startsWith("plain-")) return "command";
+  return name.startsWith("javascript-") ? "javascript" : "python";
 }
 
 function countMounts(): number {
