@@ -1,0 +1,62 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+import { findAll } from "../../interpreters.ts";
+import { FD, INSIDE_ID } from "./launch.ts";
+import type { Launch, Variant } from "./launch.ts";
+import { INSIDE } from "./view.ts";
+import type { Entry } from "./view.ts";
+
+/** bubblewrap, bwrap(1), unprivileged: it makes the namespaces and mounts and stays as their init. */
+export async function findBubblewrap(searchPath: string): Promise<Variant | null> {
+  const [program] = findAll("bwrap", searchPath);
+  if (program === undefined) return null;
+  const { stdout } = await promisify(execFile)(program, ["--version"]);
+  return {
+    version: stdout.trim(),
+    command: (launch) => [program, ...bubblewrapArguments(launch)],
+  };
+}
+
+const NAMESPACES = ["user", "ipc", "pid", "net", "uts", "cgroup"].map((name) => `--unshare-${name}`);
+
+function bubblewrapArguments(launch: Launch): readonly string[] {
+  const id = String(INSIDE_ID);
+  const inner = launch.limitProcessesInside
+    ? [`${INSIDE.bin}/prlimit`, `--nproc=${launch.limits.processes}`, "--", ...launch.argv]
+    : launch.argv;
+  return [
+    ...NAMESPACES,
+    ...["--uid", id, "--gid", id, "--hostname", "whiskers"],
+    // Without a session of its own a guest could type into the terminal that started us.
+    ...["--new-session", "--die-with-parent"],
+    ...["--json-status-fd", String(FD.status)],
+    ...(launch.seccomp ? ["--seccomp", String(FD.seccomp)] : []),
+    ...launch.entries.flatMap(entryArguments),
+    ...launch.files.flatMap((file, index) => [
+      "--perms",
+      "0444",
+      "--file",
+      String(FD.firstFile + index),
+      file,
+    ]),
+    ...["--remount-ro", "/", "--chdir", launch.workingFolder],
+    "--",
+    ...inner,
+  ];
+}
+
+function entryArguments(entry: Entry): readonly string[] {
+  switch (entry.kind) {
+    case "read-only":
+      return ["--ro-bind", entry.source, entry.target];
+    case "device":
+      return ["--dev-bind", entry.target, entry.target];
+    case "link":
+      return ["--symlink", entry.to, entry.target];
+    case "tmpfs":
+      return ["--perms", "0700", "--size", String(entry.bytes), "--tmpfs", entry.target];
+    case "proc":
+      return ["--proc", entry.target];
+  }
+}

@@ -1,0 +1,127 @@
+import { readFileSync } from "node:fs";
+
+import type { Limits } from "../../../domain/limits.ts";
+import { FD } from "./launch.ts";
+
+/** What the launching shell does to itself, in this order, before it becomes the program that makes the sandbox. */
+export interface Confinement {
+  /** It enters these cgroups. */
+  readonly procsFiles: readonly string[];
+  readonly limits: Limits;
+  /** RLIMIT_NPROC, counted over all processes of its user; null: not set here. */
+  readonly userProcesses: number | null;
+  /** RLIMIT_DATA, per process: only where no cgroup limits memory; null: not set. */
+  readonly dataBytes: number | null;
+  /** User and group that it becomes; null: it stays what it is. */
+  readonly id: number | null;
+  /** `FD.stage` is a mount namespace that it enters first. */
+  readonly staged: boolean;
+  readonly ulimitProcesses: "-u" | "-p";
+  /** Descriptors that must not be passed on. */
+  readonly closes: readonly number[];
+}
+
+/** Programs of util-linux, absolute. */
+export interface Tools {
+  readonly setpriv: string;
+  readonly nsenter: string;
+  /** A POSIX shell; one that can close any descriptor, where there are such. */
+  readonly shell: string;
+}
+
+const STACK_KIB = 8192;
+const KIB = 1024;
+/** The unit of `ulimit -f`, POSIX. */
+const FILE_BLOCK_BYTES = 512;
+
+/** The command line that confines itself and then becomes `command`. */
+export function confined(
+  confinement: Confinement,
+  tools: Tools,
+  command: readonly string[],
+): readonly string[] {
+  const { id, staged } = confinement;
+  return [
+    ...(staged ? [tools.nsenter, `--mount=/proc/self/fd/${FD.stage}`, "--"] : []),
+    tools.shell,
+    "-c",
+    script(confinement),
+    "sh",
+    ...(id === null
+      ? []
+      : [tools.setpriv, "--no-new-privs", `--reuid=${id}`, `--regid=${id}`, "--clear-groups"]),
+    ...command,
+  ];
+}
+
+function script({
+  procsFiles,
+  limits,
+  userProcesses,
+  dataBytes,
+  ulimitProcesses,
+  closes,
+}: Confinement): string {
+  return [
+    "set -e",
+    ...procsFiles.map((file) => `echo 0 >'${file.replaceAll("'", String.raw`'\''`)}'`),
+    // When memory is short on the machine, a sandbox goes before anything else does.
+    "echo 800 >/proc/self/oom_score_adj",
+    `ulimit -c 0; ulimit -n ${limits.openFiles}; ulimit -f ${Math.ceil(limits.tmpBytes / FILE_BLOCK_BYTES)}`,
+    `ulimit -s ${STACK_KIB}`,
+    ...(userProcesses === null ? [] : [`ulimit ${ulimitProcesses} ${userProcesses}`]),
+    ...(dataBytes === null ? [] : [`ulimit -d ${Math.floor(dataBytes / KIB)}`]),
+    ...closes.map((fd) => `exec ${fd}<&-`),
+    'exec "$@"',
+  ].join("\n");
+}
+
+/** Lowest of the users and groups that sandboxes get when we are root: above those of people, services and containers. */
+const FIRST_ID = 2_000_000_000;
+const IDS_PER_PROCESS = 256;
+const ALL_IDS = 4_294_967_294;
+
+/**
+ * Gives each living sandbox of this process a user of its own, so that not even a kernel that forgets its
+ * namespaces lets one signal or count the processes of another. Null: we are not root.
+ */
+export class SandboxIds {
+  readonly #first: number | null;
+  readonly #taken = new Set<number>();
+
+  constructor() {
+    this.#first = firstId();
+  }
+
+  take(): number | null {
+    if (this.#first === null) return null;
+    for (let slot = 0; slot < IDS_PER_PROCESS; slot += 1) {
+      const id = this.#first + slot;
+      if (this.#taken.has(id)) continue;
+      this.#taken.add(id);
+      return id;
+    }
+    // More than that at once share the last.
+    return this.#first + IDS_PER_PROCESS - 1;
+  }
+
+  release(id: number | null): void {
+    if (id !== null) this.#taken.delete(id);
+  }
+}
+
+function firstId(): number | null {
+  if (process.geteuid?.() !== 0) return null;
+  const wanted = FIRST_ID + process.pid * IDS_PER_PROCESS;
+  // In a container with user ids of its own there may be only some: the last of them are used least.
+  const mapped = mappedIds();
+  if (mapped >= ALL_IDS) return wanted;
+  const blocks = Math.max(1, Math.floor(mapped / 2 / IDS_PER_PROCESS));
+  return Math.max(1, mapped - IDS_PER_PROCESS * (1 + (process.pid % blocks)));
+}
+
+/** Ids from 0 on that exist here; user_namespaces(7). */
+function mappedIds(): number {
+  const [inside, , count] = readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/u).map(Number);
+  return inside === 0 ? (count ?? 0) : 0;
+}

@@ -1,0 +1,24 @@
+import { readFileSync, readdirSync } from "node:fs";
+
+/** O_CLOEXEC as /proc/PID/fdinfo shows it, octal. */
+const CLOSE_ON_EXEC = 0o2_000_000;
+
+/**
+ * Descriptors above standard error that whoever started this process left open, and that every child would
+ * inherit. Node.js opens its own so that they close by themselves, so the list does not change.
+ */
+export function inheritedDescriptors(): readonly number[] {
+  return readdirSync("/proc/self/fd")
+    .map(Number)
+    .filter((fd) => fd > 2 && isInheritable(fd));
+}
+
+function isInheritable(fd: number): boolean {
+  try {
+    const flags = /^flags:\s+(\d+)$/mu.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1];
+    return flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
+  } catch {
+    // It was the one by which the list was read.
+    return false;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Limits } from "../../../domain/limits.ts";
+import type { Entry } from "./view.ts";
+
+/** Descriptors of the launching programs. The guest gets 0, 1 and 2 alone. */
+export const FD = Object.freeze({ status: 3, seccomp: 4, stage: 5, firstFile: 6 });
+
+/** User and group inside. They own nothing there but /tmp. */
+export const INSIDE_ID = 1000;
+
+/** All that a variant needs to know to start one sandbox. */
+export interface Launch {
+  readonly entries: readonly Entry[];
+  /** Files to place, by path inside; the content of the n-th comes from descriptor `FD.firstFile` + n. */
+  readonly files: readonly string[];
+  readonly seccomp: boolean;
+  /** Folder inside to start in. */
+  readonly workingFolder: string;
+  readonly argv: readonly string[];
+  readonly limits: Limits;
+  /** RLIMIT_NPROC is to be set inside, because the user has processes outside. */
+  readonly limitProcessesInside: boolean;
+}
+
+/** A way to make a sandbox from namespaces. */
+export interface Variant {
+  /** `bubblewrap 0.8.0` */
+  readonly version: string;
+  /** Command line that sets up the sandbox and becomes, or starts, the guest in it. */
+  command(launch: Launch): readonly string[];
+}

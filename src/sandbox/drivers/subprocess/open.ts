@@ -1,0 +1,129 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess, StdioOptions } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import path from "node:path/posix";
+import type { Writable } from "node:stream";
+
+import { messageOf } from "../../../domain/unknown.ts";
+import { WhiskersError } from "../../../errors.ts";
+import type { Cgroup } from "../../cgroup/cgroup.ts";
+import type { OpenRequest } from "../../driver.ts";
+import { guestCommand } from "../../guest-command.ts";
+import type { GuestCommand } from "../../guest-command.ts";
+import { confined } from "./confine.ts";
+import type { Host } from "./host.ts";
+import { FD } from "./launch.ts";
+import { CgroupMeter, WatchdogMeter } from "./meter.ts";
+import type { PreparedPackage } from "./prepare.ts";
+import { SubprocessSandbox } from "./sandbox.ts";
+import { INSIDE, privateView } from "./view.ts";
+import type { Entry } from "./view.ts";
+
+/** Of every sandbox besides the guest's own: the program that makes it, its init, and a fork between them. */
+const LAUNCHING_PROCESSES = 3;
+
+/** @throws WhiskersError `sandbox-failed` */
+export async function openSandbox(
+  prepared: PreparedPackage,
+  request: OpenRequest,
+  host: Host,
+): Promise<SubprocessSandbox> {
+  const paths = {
+    packageFolder: INSIDE.package,
+    sdkFolder: INSIDE.sdk,
+    interpreter: prepared.interpreter,
+    metaFile: `${INSIDE.files}/meta.json`,
+    privateTmp: true,
+  };
+  const command = guestCommand(prepared.pkg, request.state, paths, request.limits);
+  return launchSandbox(prepared.entries, command, request, host);
+}
+
+/** Starts any command in a sandbox with these entries. */
+export async function launchSandbox(
+  entries: readonly Entry[],
+  command: GuestCommand,
+  request: Pick<OpenRequest, "limits" | "files">,
+  host: Host,
+): Promise<SubprocessSandbox> {
+  const { limits, files } = request;
+  const name = host.nextName();
+  const id = host.ids.take();
+  let cgroup: Cgroup | null = null;
+  try {
+    cgroup =
+      host.cgroups?.create(name, { ...limits, processes: limits.processes + LAUNCHING_PROCESSES }) ?? null;
+    const inside = host.variant.command({
+      entries: [...privateView(limits), ...entries].map((entry) =>
+        entry.kind === "read-only" ? { ...entry, source: host.stage.placeOf(entry.source) } : entry,
+      ),
+      files: files.map((file) => path.join(INSIDE.files, path.basename(file.name))),
+      seccomp: host.seccompFile !== null,
+      workingFolder: INSIDE.package,
+      argv: command.argv,
+      limits,
+      limitProcessesInside: id === null && host.cgroups?.controllers.has("pids") !== true,
+    });
+    const argv = confined(
+      {
+        procsFiles: cgroup?.procsFiles ?? [],
+        limits,
+        userProcesses: id === null ? null : limits.processes + LAUNCHING_PROCESSES,
+        dataBytes: host.cgroups?.controllers.has("memory") === true ? null : limits.memoryBytes,
+        id,
+        staged: host.stage.fd !== null,
+        ulimitProcesses: host.ulimitProcesses,
+        closes: [FD.stage, ...host.inherited.filter((fd) => fd >= FD.firstFile + files.length)],
+      },
+      host.tools,
+      inside,
+    );
+    const child = await start(argv, command.env, files, host);
+    return new SubprocessSandbox({
+      id: name,
+      runtime: { driver: "subprocess", version: host.variant.version },
+      protections: host.protections,
+      child,
+      meter: cgroup === null ? new WatchdogMeter(limits.memoryBytes) : new CgroupMeter(cgroup),
+      release: async () => {
+        await cgroup?.remove();
+        host.ids.release(id);
+      },
+    });
+  } catch (error) {
+    await cgroup?.remove();
+    host.ids.release(id);
+    throw new WhiskersError("sandbox-failed", `cannot start a sandbox: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function start(
+  [program = "", ...args]: readonly string[],
+  env: GuestCommand["env"],
+  files: OpenRequest["files"],
+  host: Host,
+): Promise<ChildProcess> {
+  // Its own descriptor each time: the reading position must be at the beginning.
+  const seccompFd = host.seccompFile === null ? null : openSync(host.seccompFile, "r");
+  try {
+    const stdio: StdioOptions = [
+      ...(["pipe", "pipe", "pipe", "pipe"] as const),
+      seccompFd ?? "ignore",
+      host.stage.fd ?? "ignore",
+      ...files.map(() => "pipe" as const),
+    ];
+    const child = spawn(program, args, { env, stdio, detached: true, cwd: "/" });
+    await once(child, "spawn");
+    for (const [index, { content }] of files.entries()) {
+      const stream = child.stdio[stdio.length - files.length + index] as Writable;
+      stream.on("error", () => {});
+      stream.end(content);
+    }
+    return child;
+  } finally {
+    if (seccompFd !== null) closeSync(seccompFd);
+  }
+}

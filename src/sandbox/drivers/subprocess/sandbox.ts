@@ -1,0 +1,188 @@
+import type { ChildProcess } from "node:child_process";
+import { constants } from "node:os";
+import { PassThrough } from "node:stream";
+import type { Readable, Writable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { Protection, Usage } from "../../../domain/outcome.ts";
+import type { Ending, Sandbox } from "../../driver.ts";
+import { FD } from "./launch.ts";
+import type { Meter } from "./meter.ts";
+import { isAlive, listTree, startOf } from "./process-tree.ts";
+import { watchStatus } from "./status.ts";
+
+/** Between two looks whether the last process is gone, milliseconds: at first, and at most. */
+const LOOK_MS = 0.5;
+const LOOK_MAX_MS = 20;
+/** What is kept of standard error, in case it is not the guest's but a complaint of the launching programs. */
+const COMPLAINT_MAX_BYTES = 4096;
+/** Shells and bubblewrap report a guest that signal n ended as 128 + n. */
+const SIGNAL_BASE = 128;
+
+export interface SandboxParts {
+  readonly id: string;
+  readonly runtime: Sandbox["runtime"];
+  readonly protections: readonly Protection[];
+  readonly child: ChildProcess;
+  readonly meter: Meter;
+  /** Called once, when all is over. */
+  readonly release: () => Promise<void>;
+}
+
+/** A sandbox whose init is a child, by whatever launching programs, of this process. */
+export class SubprocessSandbox implements Sandbox {
+  readonly id: string;
+  readonly runtime: Sandbox["runtime"];
+  readonly protections: readonly Protection[];
+  readonly input: Writable;
+  readonly output: Readable;
+  readonly errors: Readable;
+  readonly ended: Promise<Ending>;
+  readonly #child: ChildProcess;
+  readonly #meter: Meter;
+  readonly #release: () => Promise<void>;
+  #init: { readonly pid: number; readonly start: string | null } | null = null;
+  #killed = false;
+  #closed: Promise<void> | null = null;
+
+  constructor(parts: SandboxParts) {
+    const { child } = parts;
+    const status = child.stdio[FD.status];
+    if (child.stdin === null || child.stdout === null || child.stderr === null) throw new Error("no streams");
+    this.id = parts.id;
+    this.runtime = parts.runtime;
+    this.protections = parts.protections;
+    this.#child = child;
+    this.#meter = parts.meter;
+    this.#release = parts.release;
+    this.input = child.stdin;
+    this.input.on("error", () => {});
+    this.output = child.stdout;
+    const complaint = new Head(COMPLAINT_MAX_BYTES);
+    this.errors = child.stderr.pipe(complaint);
+    const watched = watchStatus(status as Readable, (pid) => {
+      this.#init = { pid, start: startOf(pid) };
+      this.#meter.start(pid, () => {
+        this.signal("kill");
+      });
+    });
+    this.ended = this.#end(watched, complaint);
+  }
+
+  signal(how: "terminate" | "kill"): void {
+    if (how === "kill") {
+      this.#killed = true;
+      this.#killAll();
+      return;
+    }
+    // Not to the launching programs and the init: they would take the rest with them, unasked.
+    const launchers = [this.#child.pid, this.#init?.pid];
+    for (const pid of this.#pids()) if (!launchers.includes(pid)) send(pid, "SIGTERM");
+  }
+
+  usage(): Promise<Usage> {
+    return Promise.resolve(this.#meter.usage());
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.signal("kill");
+    await this.ended;
+    this.input.destroy();
+    this.output.destroy();
+    this.#child.stderr?.destroy();
+    this.errors.destroy();
+    await this.#release();
+  }
+
+  async #end(watched: ReturnType<typeof watchStatus>, complaint: Head): Promise<Ending> {
+    const ending = await new Promise<Ending>((resolve) => {
+      this.#child.once("error", (error) => {
+        resolve({ exitCode: null, signal: null, outOfMemory: false, runtimeError: error.message });
+      });
+      this.#child.once("exit", (code, signal) => {
+        // What they wrote before they ended is still in the pipe.
+        void watched.end.then(() => {
+          resolve(this.#judge(watched.current().exitCode, code, signal, complaint.text));
+        });
+      });
+    });
+    for (
+      let waitMs = LOOK_MS;
+      this.#livingProcesses().length > 0;
+      waitMs = Math.min(LOOK_MAX_MS, waitMs * 2)
+    ) {
+      this.#killAll();
+      await delay(waitMs);
+    }
+    this.#meter.stop();
+    return { ...ending, outOfMemory: this.#meter.outOfMemory() };
+  }
+
+  #judge(guestCode: number | null, code: number | null, signal: string | null, complaint: string): Ending {
+    const ending = { exitCode: null, signal: null, outOfMemory: false, runtimeError: null };
+    if (guestCode !== null) {
+      const name = signalName(guestCode - SIGNAL_BASE);
+      return name === null ? { ...ending, exitCode: guestCode } : { ...ending, signal: name };
+    }
+    if (this.#killed || this.#meter.outOfMemory() || (signal !== null && this.#init !== null))
+      return { ...ending, signal: signal ?? "SIGKILL" };
+    const how = signal === null ? `status ${code}` : `signal ${signal}`;
+    return { ...ending, runtimeError: complaint.trim() || `the sandbox was not set up (${how})` };
+  }
+
+  #killAll(): void {
+    // The end of its init is the end of a pid namespace: nothing in it can escape that.
+    if (this.#init !== null && startOf(this.#init.pid) === this.#init.start) send(this.#init.pid, "SIGKILL");
+    // Its own group holds what the launching programs started before the init was known.
+    if (this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined) {
+      send(-this.#child.pid, "SIGKILL");
+    }
+    this.#meter.kill();
+  }
+
+  #pids(): readonly number[] {
+    return this.#meter.pids() ?? (this.#init === null ? [] : listTree(this.#init.pid));
+  }
+
+  #livingProcesses(): readonly number[] {
+    const init = this.#init;
+    // An init that has ended, waited for or not, has outlived all others.
+    const tree = init !== null && startOf(init.pid) === init.start && isAlive(init.pid) ? [init.pid] : [];
+    return [...tree, ...(this.#meter.pids() ?? []).filter(isAlive)];
+  }
+}
+
+/** Passes everything on and keeps the beginning. */
+class Head extends PassThrough {
+  text = "";
+  readonly #max: number;
+
+  constructor(max: number) {
+    super();
+    this.#max = max;
+    this.on("error", () => {});
+  }
+
+  override _transform(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {
+    if (this.text.length < this.#max)
+      this.text += chunk.subarray(0, this.#max - this.text.length).toString("latin1");
+    super._transform(chunk, encoding, callback);
+  }
+}
+
+function signalName(number: number): string | null {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? null;
+}
+
+function send(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It is gone.
+  }
+}

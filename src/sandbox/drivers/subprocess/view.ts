@@ -1,0 +1,141 @@
+import { existsSync, lstatSync, readlinkSync } from "node:fs";
+
+import type { Limits } from "../../../domain/limits.ts";
+
+/**
+ * What is visible where in a sandbox. Written once, and turned into arguments of bubblewrap or into a script
+ * for the tools of util-linux, so that the two cannot differ. All is under a root that is an empty tmpfs and
+ * becomes read-only; everything from the host is read-only, without set-uid programs and devices.
+ * A parent comes before what is in it.
+ */
+export interface View {
+  readonly entries: readonly Entry[];
+}
+
+export type Entry =
+  | { readonly kind: "read-only"; readonly source: string; readonly target: string }
+  | { readonly kind: "device"; readonly target: string }
+  | { readonly kind: "link"; readonly target: string; readonly to: string }
+  | { readonly kind: "tmpfs"; readonly target: string; readonly bytes: number }
+  | { readonly kind: "proc"; readonly target: string };
+
+/** The sandbox's folders as the guest sees them. */
+export const INSIDE = Object.freeze({
+  package: "/whiskers/package",
+  sdk: "/whiskers/sdk",
+  bin: "/whiskers/bin",
+  files: "/whiskers",
+  compileCache: "/whiskers/compiled",
+});
+
+/** Where the loader and interpreters look for libraries. Links to others of them are kept as links. */
+const LIBRARY_FOLDERS = [
+  "/usr/lib",
+  "/usr/lib32",
+  "/usr/lib64",
+  "/usr/libx32",
+  "/lib",
+  "/lib32",
+  "/lib64",
+  "/libx32",
+];
+const SHARED_DATA = ["/usr/share/zoneinfo"];
+/** What programs of the PATH need besides libraries. */
+const PROGRAM_FOLDERS = [
+  "/usr/bin",
+  "/usr/sbin",
+  "/usr/local",
+  "/usr/share",
+  "/bin",
+  "/sbin",
+  "/etc/alternatives",
+];
+/** Where some systems keep everything: NixOS, Guix. */
+const STORES = ["/nix/store", "/gnu/store"];
+const DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+const DEVICE_LINKS = { fd: "/proc/self/fd", stdin: "fd/0", stdout: "fd/1", stderr: "fd/2" };
+/** POSIX semaphores and shared memory of well-behaved programs are small. */
+const SHM_MAX_BYTES = 16 * 1024 * 1024;
+
+export interface ViewParts {
+  /** Folder with the few files of a synthetic /etc. */
+  readonly etc: string;
+  readonly packageFolder: string;
+  readonly sdkFolder: string;
+  /** Interpreter, its libraries: same path inside as outside. */
+  readonly needs: readonly string[];
+  /** Programs and data of the machine's PATH, for commands. */
+  readonly programs: boolean;
+  /** Host path by path inside. */
+  readonly extra?: Readonly<Record<string, string>>;
+}
+
+export function systemView(parts: ViewParts): readonly Entry[] {
+  const shown = [
+    ...LIBRARY_FOLDERS,
+    ...SHARED_DATA,
+    ...STORES,
+    ...(parts.programs ? PROGRAM_FOLDERS : []),
+  ].flatMap(hostEntry);
+  const entries: Entry[] = [
+    { kind: "read-only", source: parts.etc, target: "/etc" },
+    ...shown,
+    ...parts.needs.map((path): Entry => ({ kind: "read-only", source: path, target: path })),
+    { kind: "read-only", source: parts.packageFolder, target: INSIDE.package },
+    { kind: "read-only", source: parts.sdkFolder, target: INSIDE.sdk },
+    ...Object.entries(parts.extra ?? {}).map(([target, source]): Entry => ({
+      kind: "read-only",
+      source,
+      target,
+    })),
+    ...DEVICES.map((target): Entry => ({ kind: "device", target })),
+    ...Object.entries(DEVICE_LINKS).map(([name, to]): Entry => ({
+      kind: "link",
+      target: `/dev/${name}`,
+      to,
+    })),
+    { kind: "proc", target: "/proc" },
+  ];
+  return withoutCovered(entries);
+}
+
+/** The part of the view that depends on the limits of a run. */
+export function privateView(limits: Limits): readonly Entry[] {
+  return [
+    { kind: "tmpfs", target: "/tmp", bytes: limits.tmpBytes },
+    { kind: "tmpfs", target: "/dev/shm", bytes: Math.min(SHM_MAX_BYTES, limits.tmpBytes) },
+  ];
+}
+
+function hostEntry(path: string): Entry[] {
+  if (!existsSync(path)) return [];
+  if (lstatSync(path).isSymbolicLink()) return [{ kind: "link", target: path, to: readlinkSync(path) }];
+  return [{ kind: "read-only", source: path, target: path }];
+}
+
+/** Every mount costs time at every start: none for what a mount of a parent shows already. */
+function withoutCovered(entries: readonly Entry[]): readonly Entry[] {
+  const kept: Entry[] = [];
+  const byDepth = entries.toSorted((a, b) => depth(a) - depth(b));
+  for (const entry of byDepth) if (!kept.some((other) => covers(other, entry))) kept.push(entry);
+  return kept;
+}
+
+function depth(entry: Entry): number {
+  return entry.target.split("/").length;
+}
+
+function covers(other: Entry, entry: Entry): boolean {
+  if (other.kind !== "read-only") return false;
+  if (entry.kind === "link" || entry.kind === "read-only") {
+    const same = other.target === entry.target;
+    const source = entry.kind === "read-only" ? entry.source : entry.target;
+    return (
+      same ||
+      (entry.target.startsWith(`${other.target}/`) &&
+        other.source === other.target &&
+        source === entry.target)
+    );
+  }
+  return false;
+}
