@@ -35,7 +35,7 @@ ${RUN_OPTIONS_HELP}
 Exit codes: 0 every run succeeded, 1 a normalizer failed, hit a limit or was rejected,
 2 wrong usage or unreadable input, 3 the platform failed.
 
-  whiskers run examples/nmap-python examples/raws/nmap.xml
+  whiskers run examples/normalizers/nmap-python examples/raws/nmap.zip
   whiskers run my-normalizer download.zip --json > out.json
 `,
   options: {
