@@ -279,6 +279,17 @@ describe("fork: a hostile child", { timeout: 60_000 }, () => {
     assert.throws(() => process.kill(record.daemon, 0), /ESRCH/);
   });
 
+  for (const callable of ["lowers_limits", "shuts_down_errors"]) {
+    test(`${callable} for the next run: there is none, the parent ends`, async () => {
+      await using guest = open(callable, "fork");
+      await guest.ready();
+      guest.sendRun(1, {});
+      assert.equal((await guest.answer()).end, "done");
+      assert.equal(await guest.nextFrame(), null);
+      assert.equal((await guest.ended).code, 70);
+    });
+  }
+
   test("has neither of the parent's streams", async () => {
     const { answer, guest } = await runForked("descriptors");
     await using _ = guest;

@@ -73,13 +73,7 @@ def _serve_package(fd_in, fd_out):
         frames.send(fd_out, frames.FAILED, 0, failure.payload(error, "load"))
         os._exit(1)
     if state == "fork":
-        from .fork import prepare_to_fork, serve_forked
-
-        prctl = prepare_to_fork()
-        if prctl is not None:
-            _send_ready(fd_out, True)
-            serve_forked(function, fd_in, fd_out, prctl)
-            os._exit(0)
+        _serve_forked(function, fd_in, fd_out)
     _send_ready(fd_out, False)
     reader = frames.Reader(fd_in)
     while True:
@@ -91,6 +85,19 @@ def _serve_package(fd_in, fd_out):
             os._exit(0)
         del run
         frames.send(fd_out, frames.READY, 0, b"{}")
+
+
+def _serve_forked(function, fd_in, fd_out):
+    """Returns where it is not possible: the host is told, and decides."""
+    try:
+        from .fork import prepare_to_fork, serve_forked
+    except ImportError:
+        return
+    prctl = prepare_to_fork()
+    if prctl is not None:
+        _send_ready(fd_out, True)
+        serve_forked(function, fd_in, fd_out, prctl)
+        os._exit(0)
 
 
 def _serve_shared(fd_in, fd_out):

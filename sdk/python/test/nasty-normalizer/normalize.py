@@ -227,8 +227,17 @@ def finds_earlier_run(meta, raw):
     return [{"found": found - 1}]
 
 
-def stops_reading(meta, raw):
-    return None
+def lowers_limits(meta, raw):
+    """Of its parent, for those who come after."""
+    import resource
+
+    resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (20, 20))
+
+
+def shuts_down_errors(meta, raw):
+    import socket
+
+    socket.socket(fileno=os.dup(2)).shutdown(socket.SHUT_WR)
 
 
 def nonblocking_errors(meta, raw):

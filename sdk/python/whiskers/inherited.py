@@ -1,0 +1,61 @@
+"""What a child has from its parent, and a run may have changed there although it cannot reach the parent's memory.
+
+A process may set limits, priority and processors of another one of the same user, and the flags of an open file
+that both share. System V and POSIX objects belong to no process and outlive their makers.
+"""
+
+import fcntl
+import os
+import resource
+
+_STREAMS = (0, 1, 2)
+_LIMITS = tuple(value for name, value in vars(resource).items() if name.startswith("RLIMIT_"))
+
+
+class Inherited:
+    """Remembers how it was before the first run."""
+
+    def __init__(self, sandboxed):
+        # Outside a sandbox these objects are the whole machine's.
+        self._sandboxed = sandboxed
+        # POSIX message queues cannot be listed by everybody: there shall be none.
+        resource.setrlimit(resource.RLIMIT_MSGQUEUE, (0, 0))
+        self._flags = [(fd, fcntl.fcntl(fd, fcntl.F_GETFL)) for fd in _STREAMS]
+        self._before = _look()
+
+    def restore(self):
+        """Puts right what can be. False: the next child would not start as the first did."""
+        try:
+            for fd, flags in self._flags:
+                fcntl.fcntl(fd, fcntl.F_SETFL, flags)
+            # Fails when the run has shut down the socket that everybody's standard error is.
+            os.write(2, b"")
+        except OSError:
+            return False
+        return _look() == self._before and not (self._sandboxed and _shared_objects())
+
+
+def _look():
+    asked = [(os.getpriority, os.PRIO_PROCESS, 0), (os.sched_getscheduler, 0), (os.sched_getaffinity, 0)]
+    asked += [(resource.getrlimit, kind) for kind in _LIMITS]
+    return [_ask(*question) for question in asked]
+
+
+def _ask(function, *arguments):
+    try:
+        return function(*arguments)
+    except OSError:
+        return None  # Refused to all, so nobody can change it either.
+
+
+def _shared_objects():
+    """Are there System V objects? They belong to the sandbox, not to a process, and outlive their makers."""
+    for kind in ("shm", "sem", "msg"):
+        try:
+            with open("/proc/sysvipc/" + kind, "rb") as file:
+                # The first line is a heading.
+                if file.read(4096).count(b"\n") > 1:
+                    return True
+        except OSError:
+            pass
+    return False
