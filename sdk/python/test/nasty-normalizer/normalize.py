@@ -265,18 +265,3 @@ def thread_logs(meta, raw):
         yield {"n": n}
     for thread in threads:
         thread.join()
-
-
-def leaves_files(meta, raw):
-    import tempfile
-
-    deep = tempfile.mkdtemp()
-    for _ in range(300):
-        deep += "/" + "d" * 8
-        os.mkdir(deep)
-    os.chmod(deep, 0)
-    return [{"files": os.listdir(tempfile.gettempdir())}]
-
-
-def lists_files(meta, raw):
-    return [{"files": os.listdir("/tmp")}]
