@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { PGlite } from "@electric-sql/pglite";
@@ -17,7 +17,7 @@ import type { DirectoryLock } from "./directory-lock.ts";
  * @throws WhiskersError `state-locked` another process uses it
  */
 export async function openEmbedded(home: string): Promise<Database> {
-  await mkdir(home, { recursive: true, mode: 0o700 });
+  await mkdir(home, { recursive: true });
   const lock = await lockDirectory(join(home, "db-lock"), `the embedded database in ${home}`);
   try {
     const directory = join(home, "db");
@@ -38,6 +38,7 @@ async function initialise(directory: string): Promise<void> {
   await rm(unfinished, { recursive: true, force: true });
   const pglite = await PGlite.create({ dataDir: unfinished });
   await pglite.close();
+  await chmod(unfinished, 0o700);
   await rename(unfinished, directory);
 }
 
