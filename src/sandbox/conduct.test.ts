@@ -212,6 +212,16 @@ const BROKEN: readonly Case[] = [
     guest: `run = start(); os.kill(os.getpid(), signal.SIGSEGV)`,
   },
   {
+    name: "fills V8's heap",
+    code: "memory-limit",
+    message: /JavaScript heap/,
+    guest: `
+run = start()
+sys.stderr.write("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\\n")
+sys.stderr.write("----- Native stack trace -----\\n"); sys.stderr.flush()
+os.abort()`,
+  },
+  {
     name: "closes its output and lives",
     code: "normalizer-crashed",
     message: /closed its output/,

@@ -17,6 +17,8 @@ import { within } from "./within.ts";
 const TERMINATE_GRACE_MS = 500;
 /** From the end of its output, or from SIGKILL, until we stop waiting for the end of its processes. */
 const ENDED_WAIT_MS = 500;
+/** What V8 prints on standard error before it aborts. */
+const V8_HEAP_IS_FULL = "JavaScript heap out of memory";
 const ERRORS_WAIT_MS = 100;
 
 export interface RunRequest {
@@ -70,7 +72,8 @@ export async function conduct(
     const ending = await bringDown(cause, lease);
     usage = await readUsage(lease.sandbox);
     const { logs, logBytesDropped } = lease.link.logs.finish();
-    const outcome = decideOutcome(cause, ending, lease.link.logs.lastErrorLine, isPlain(request));
+    const heapIsFull = logs.some(({ message }) => message.includes(V8_HEAP_IS_FULL));
+    const outcome = decideOutcome(cause, ending, lease.link.logs.lastErrorLine, isPlain(request), heapIsFull);
     kept = lease.link.state === "idle" && !ranOutOfMemory(cause);
     return {
       outcome,

@@ -18,7 +18,8 @@ const SUCCEEDED: Outcome = Object.freeze({ status: "succeeded" });
 
 /**
  * The outcome of a run, from its first cause and, where it is known, from how the sandbox ended.
- * `plain`: a program of the plain form, whose exit status is its answer.
+ * `plain`: a program of the plain form, whose exit status is its answer. `heapIsFull`: it printed what
+ * V8 prints before it aborts because its heap, which is smaller than the sandbox's memory, is full.
  * @throws WhiskersError `sandbox-failed` the runtime failed, not its guest; and what a link has thrown
  */
 export function decideOutcome(
@@ -26,6 +27,7 @@ export function decideOutcome(
   ending: Ending | null,
   lastErrorLine: string,
   plain: boolean,
+  heapIsFull = false,
 ): Outcome {
   switch (cause.kind) {
     case "time-limit":
@@ -33,7 +35,7 @@ export function decideOutcome(
     case "cancelled":
       return failure("cancelled", "the run was cancelled");
     case "guest":
-      return guestOutcome(cause.end, ending, lastErrorLine, plain);
+      return guestOutcome(cause.end, ending, lastErrorLine, plain, heapIsFull);
   }
 }
 
@@ -42,6 +44,7 @@ function guestOutcome(
   ending: Ending | null,
   lastErrorLine: string,
   plain: boolean,
+  heapIsFull: boolean,
 ): Outcome {
   switch (end.kind) {
     case "ready":
@@ -58,6 +61,9 @@ function guestOutcome(
         return crash("it closed its output before it said that it was done", lastErrorLine);
       if (ending.runtimeError !== null) throw new WhiskersError("sandbox-failed", ending.runtimeError);
       if (ending.outOfMemory) return outOfMemory();
+      if (heapIsFull && abortedItself(ending)) {
+        return failure("memory-limit", "its JavaScript heap reached its limit, and Node.js ended itself");
+      }
       if (!plain && ending.exitCode === EXIT_BAD_OUTPUT) {
         return failure("protocol-violation", "its forked child sent a frame that it may not send");
       }
@@ -92,6 +98,10 @@ function plainFailure(ending: Ending, lastErrorLine: string): Outcome {
 
 function unanswered(ending: Ending): string {
   return `its process ${howItEnded(ending)} before it said that it was done`;
+}
+
+function abortedItself({ exitCode, signal }: Ending): boolean {
+  return signal === "SIGABRT" || exitCode === 128 + constants.signals.SIGABRT;
 }
 
 function howItEnded({ exitCode, signal }: Ending): string {
