@@ -31,6 +31,8 @@ const MOST_TASKS = 10_000;
 /** How often a task may be begun: enough for a trouble of this machine that passes. */
 const MAX_STARTS = 3;
 const POLL_MS = 50;
+/** One task loops and one hoards: with a single slot everybody else would wait for them. */
+const SLOTS = Math.max(2, availableParallelism());
 
 export const command: Command = {
   help: `whiskers demo [--tasks N] [--json] [--keep]
@@ -72,10 +74,15 @@ async function demo(home: string, count: number, keep: boolean, context: Context
   const settings = { ...context.settings(), home };
   const options: RunOptions = { runtime: settings.runtime, state: settings.state };
   await using stages = openStages(settings, (task, manifest) => fetchPlanned(task, manifest, planned));
+  const { good, bad } = await findPairs(join(ROOT, "examples"), stages.catalogue, signal);
+  if (context.errTerminal.isTty)
+    context.err("Setting up: an embedded queue, and a sandbox for each normalizer …\n");
+  // Opening the database keeps one processor busy for seconds; starting guests goes on beside it.
+  const trying = tryNormalizers([...good, ...bad], planned, stages, options, signal);
+  trying.catch(() => {});
   await using database = disposable(await openDatabase({ url: null, home }));
   await using queue = disposable(await openLocalQueue(database.value, { onError: () => {} }));
-  const { good, bad } = await findPairs(join(ROOT, "examples"), stages.catalogue, signal);
-  const { able, leftOut } = await tryNormalizers([...good, ...bad], planned, stages, options, signal);
+  const { able, leftOut } = await trying;
   const tasks = planTasks(
     good.filter(({ folder }) => able.has(folder)),
     bad.filter(({ folder }) => able.has(folder)),
@@ -91,7 +98,7 @@ async function demo(home: string, count: number, keep: boolean, context: Context
     await supervise({
       queue: queue.value,
       run: (task, runSignal) => runTask(task, stages, options, runSignal),
-      slots: Math.max(2, availableParallelism()),
+      slots: SLOTS,
       whenEmpty: "return",
       pollMs: POLL_MS,
       maxStarts: MAX_STARTS,
@@ -106,7 +113,7 @@ async function demo(home: string, count: number, keep: boolean, context: Context
   }
   const workMs = performance.now() - startedMs;
   const probes = await stages.sandboxes.probe();
-  return summarise(tasks, finished, { leftOut, workMs, probes, home: keep ? home : null });
+  return summarise(tasks, finished, { leftOut, workMs, probes, root: ROOT, home: keep ? home : null });
 }
 
 /**
@@ -120,14 +127,18 @@ async function tryNormalizers(
   options: RunOptions,
   signal: AbortSignal,
 ): Promise<{ readonly able: ReadonlySet<string>; readonly leftOut: readonly LeftOut[] }> {
+  const firstOfEach = new Map(pairs.toReversed().map((pair) => [pair.folder, pair]));
+  const waiting = [...firstOfEach.values()].toReversed();
   const able = new Set<string>();
   const leftOut: LeftOut[] = [];
-  const firstOfEach = new Map(pairs.toReversed().map((pair) => [pair.folder, pair]));
-  for (const pair of [...firstOfEach.values()].toReversed()) {
-    const reason = await reasonToLeaveOut(pair, planned, stages, options, signal);
-    if (reason === null) able.add(pair.folder);
-    else leftOut.push({ normalizer: pair.pkg.manifest.id, reason });
-  }
+  const tryRest = async (): Promise<void> => {
+    for (let pair = waiting.shift(); pair !== undefined; pair = waiting.shift()) {
+      const reason = await reasonToLeaveOut(pair, planned, stages, options, signal);
+      if (reason === null) able.add(pair.folder);
+      else leftOut.push({ normalizer: pair.pkg.manifest.id, reason });
+    }
+  };
+  await Promise.all(Array.from({ length: SLOTS }, tryRest));
   return { able, leftOut };
 }
 

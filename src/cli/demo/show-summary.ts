@@ -6,6 +6,8 @@ import { printable } from "../terminal/printable.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { DemoFailure, DemoSummary } from "./summary.ts";
 
+const MOST_LINES = 20;
+
 /** The end of the demo, for people. `root` is the folder that `whiskers` stands in. */
 export function showSummary(summary: DemoSummary, root: string, terminal: Terminal): string {
   const { paint } = terminal;
@@ -18,7 +20,7 @@ export function showSummary(summary: DemoSummary, root: string, terminal: Termin
       `${formatMs(summary.timePerRunMs.p99)} (p99); ${formatMs(summary.workMs)} in all`,
     "",
     paint("bold", "Failures, and whose they are"),
-    ...failureLines(summary.failures, terminal),
+    ...fewLines(failureLines(summary.failures, terminal)),
     "",
   ];
   if (sandbox !== null) {
@@ -45,7 +47,7 @@ export function showSummary(summary: DemoSummary, root: string, terminal: Termin
   }
   if (summary.unexpected.length > 0) {
     lines.push(paint("red", "Not as it should be"));
-    lines.push(...summary.unexpected.map((what) => `  ${printable(what)}`), "");
+    lines.push(...fewLines(summary.unexpected.map((what) => `  ${printable(what)}`)), "");
   }
   if (summary.home !== null) lines.push(`Queue, run records and outputs are kept in ${summary.home}`, "");
   lines.push(paint("bold", "Try next"), ...nextCommands(root), "");
@@ -62,6 +64,12 @@ function failureLines(failures: readonly DemoFailure[], terminal: Terminal): rea
     const room = Math.max(20, columns - idColumns - codeColumns - (expected ? 26 : 27));
     return head + paint("dim", cut(printable(message), room));
   });
+}
+
+/** When everything fails it does so for one reason, mostly. */
+function fewLines(lines: readonly string[]): readonly string[] {
+  if (lines.length <= MOST_LINES) return lines;
+  return [...lines.slice(0, MOST_LINES), `  … and ${lines.length - MOST_LINES} more; --json shows all`];
 }
 
 function wrap(head: string, words: readonly string[], columns: number): readonly string[] {

@@ -1,3 +1,5 @@
+import { relative } from "node:path";
+
 import type { Outcome } from "../../domain/outcome.ts";
 import type { Run, RunRecord } from "../../domain/run.ts";
 import { ERRORS } from "../../errors.ts";
@@ -74,15 +76,19 @@ export function summarise(
     readonly leftOut: readonly LeftOut[];
     readonly workMs: number;
     readonly home: string | null;
+    /** Paths are shown from here. */
+    readonly root: string;
     readonly probes: readonly { readonly driver: { readonly name: string }; readonly probe: Probe }[];
   },
 ): DemoSummary {
-  const { leftOut, workMs, home, probes } = more;
+  const { leftOut, workMs, home, root, probes } = more;
   const totalsMs = finished
     .filter(({ planned: { expected } }) => expected === null)
     .flatMap(({ record }) => record?.timingsMs.total ?? [])
     .toSorted((a, b) => a - b);
-  const failures = finished.flatMap(failureOf);
+  const failures = finished
+    .flatMap((one) => failureOf(one, root))
+    .toSorted((a, b) => Number(a.expected) - Number(b.expected));
   return {
     tasks: planned.length,
     succeeded: finished.length - failures.length,
@@ -90,7 +96,7 @@ export function summarise(
     objects: sum(finished.map(({ objects }) => objects)),
     findings: sum(finished.map(({ findings }) => findings)),
     failures,
-    unexpected: unexpectedOf(planned, finished),
+    unexpected: unexpectedOf(planned, finished, root),
     leftOut,
     workMs,
     runsPerSecond: finished.length / (workMs / 1000),
@@ -100,14 +106,14 @@ export function summarise(
   };
 }
 
-function failureOf({ planned, outcome }: FinishedTask): readonly DemoFailure[] {
+function failureOf({ planned, outcome }: FinishedTask, root: string): readonly DemoFailure[] {
   if (outcome.status === "succeeded") return [];
   const { code, message } = outcome;
   return [
     {
       task: planned.task.id,
       normalizer: planned.pkg.manifest.id,
-      raw: planned.task.raw,
+      raw: relative(root, planned.task.raw),
       code,
       message,
       fault: ERRORS[code].fault,
@@ -116,13 +122,17 @@ function failureOf({ planned, outcome }: FinishedTask): readonly DemoFailure[] {
   ];
 }
 
-function unexpectedOf(planned: readonly PlannedTask[], finished: readonly FinishedTask[]): readonly string[] {
+function unexpectedOf(
+  planned: readonly PlannedTask[],
+  finished: readonly FinishedTask[],
+  root: string,
+): readonly string[] {
   const wrong = finished.flatMap(({ planned: { pkg, task, expected }, outcome }) => {
     const found = outcome.status === "failed" ? outcome.code : null;
     if (found === expected) return [];
     const wanted = expected === null ? "should have succeeded" : `should have ended with ${expected}`;
     const what = outcome.status === "failed" ? `${outcome.code}: ${outcome.message}` : "it succeeded";
-    return [`${pkg.manifest.id} on ${task.raw} ${wanted}; ${what}`];
+    return [`${pkg.manifest.id} on ${relative(root, task.raw)} ${wanted}; ${what}`];
   });
   const missing = planned.length - finished.length;
   return missing === 0 ? wrong : [...wrong, `${missing} tasks were not finished`];
