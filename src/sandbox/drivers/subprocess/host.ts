@@ -7,6 +7,7 @@ import type { CgroupParent } from "../../cgroup/cgroup.ts";
 import { openCgroups } from "../../cgroup/open-cgroups.ts";
 import { isStaleSandbox, sandboxNamePrefix } from "../../cgroup/owner.ts";
 import { findAll } from "../../interpreters.ts";
+import { writeFilterFile } from "../../seccomp/filter-file.ts";
 import { findBubblewrap } from "./bubblewrap.ts";
 import { SandboxIds } from "./confine.ts";
 import type { Tools } from "./confine.ts";
@@ -69,7 +70,7 @@ export async function setUp(options: SubprocessOptions): Promise<Host> {
     etcFolder: await makeEtcFolder(options.stateDirectory, `${process.pid}-${instance}`),
     sdkFolder: options.sdkFolder,
     searchPath,
-    seccompFile: null,
+    seccompFile: await writeFilterFile(options.stateDirectory, `${process.pid}-${instance}`),
     ulimitProcesses: ulimitProcessesFlag(shell),
     protections: [],
     nextName: () => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`,
