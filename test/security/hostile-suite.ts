@@ -18,7 +18,7 @@ import { openHostTargets } from "./host-targets.ts";
 import type { HostTargets } from "./host-targets.ts";
 import type { IsolationReport } from "./isolation-table.ts";
 import { judgeAttack } from "./judge-attack.ts";
-import { leftovers, observe } from "./observed-driver.ts";
+import { forget, leftovers, observe } from "./observed-driver.ts";
 import type { ObservedDriver } from "./observed-driver.ts";
 import { KeepingSink, metaOf, runAttack, writeRaw } from "./run-attack.ts";
 import type { AttackRun } from "./run-attack.ts";
@@ -34,6 +34,8 @@ const HOST_MEMORY_MAX_BYTES = 400 * 1024 * 1024;
 export interface HostileSuiteOptions {
   /** False for a driver whose guests have a kernel of their own. */
   readonly sharesKernel: boolean;
+  /** Why the driver cannot be tried on this machine. */
+  readonly skip?: string | undefined;
   /** Names of attacks; all when not given. */
   readonly only?: readonly string[] | undefined;
 }
@@ -51,12 +53,17 @@ export interface AttackResult {
  * Registers the hostile suite for one driver: every attack under every of its state policies, with an
  * honest run beside it. With WHISKERS_ISOLATION_REPORTS set, writes an IsolationReport into that folder.
  */
-export function hostileSuite(name: string, makeDriver: () => Driver, options: HostileSuiteOptions): void {
+export function hostileSuite(
+  name: string,
+  makeDriver: (stateDirectory: string) => Driver,
+  options: HostileSuiteOptions,
+): void {
   const results: AttackResult[] = [];
-  describe(`hostile guests in ${name}`, { concurrency: CONCURRENCY }, () => {
+  const { skip = false } = options;
+  describe(`hostile guests in ${name}`, { concurrency: CONCURRENCY, skip }, () => {
     let stage: Stage;
     before(async () => {
-      stage = await openStage(makeDriver());
+      stage = await openStage(makeDriver);
     });
     after(async () => {
       await stage.close();
@@ -97,10 +104,10 @@ interface Stage {
   close(): Promise<void>;
 }
 
-async function openStage(driver: Driver): Promise<Stage> {
+async function openStage(makeDriver: (stateDirectory: string) => Driver): Promise<Stage> {
   const targets = await openHostTargets();
   const mountsBefore = countMounts();
-  const watched = observe(driver);
+  const watched = observe(makeDriver(path.join(targets.folder, "state")));
   const sandboxes = openSandboxes({ drivers: [watched] });
   const honest = new HonestRuns(sandboxes, watched, targets);
   await honest.run();
@@ -113,8 +120,9 @@ async function openStage(driver: Driver): Promise<Stage> {
       try {
         await sandboxes.close();
         assert.deepEqual(watched.opened.flatMap(leftovers), []);
+        for (const one of watched.opened) forget(one);
         assert.ok(countMounts() <= mountsBefore, "mounts were left behind");
-        const ours = /^(?:packages|raw-.*|socket|whiskers-test-.*)$/;
+        const ours = /^(?:packages|raw-.*|socket|state|whiskers-test-.*)$/;
         const files = readdirSync(targets.folder).filter((file) => !ours.test(file));
         assert.deepEqual(files, [], "files in TMPDIR were left behind");
       } finally {

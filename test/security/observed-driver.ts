@@ -1,4 +1,4 @@
-import { globSync, readdirSync } from "node:fs";
+import { closeSync, globSync, openSync, readdirSync } from "node:fs";
 import type { Driver, Sandbox } from "../../src/sandbox/driver.ts";
 import { describeProcess, listProcesses, pidNamespaceOf, readOrNull, withDescendants } from "./processes.ts";
 import type { ProcessId } from "./processes.ts";
@@ -16,7 +16,8 @@ export interface Watched {
   /** The package's folder: in the arguments or environment of whoever handles it. */
   readonly folder: string;
   readonly processes: ReadonlyMap<number, ProcessId>;
-  readonly pidNamespaces: ReadonlySet<string>;
+  /** Descriptor by name: as long as a namespace is held open, no later one gets its name. */
+  readonly pidNamespaces: ReadonlyMap<string, number>;
   readonly closed: boolean;
 }
 
@@ -56,13 +57,15 @@ function watch(
       .map((one) => one.pid),
   );
   const processes = new Map<number, ProcessId>();
-  const pidNamespaces = new Set<string>();
+  const pidNamespaces = new Map<string, number>();
   const seen = { id: sandbox.id, folder, processes, pidNamespaces, closed: false };
   const look = (): void => {
     for (const one of withDescendants(listProcesses(), roots)) {
       if (!processes.has(one.pid)) processes.set(one.pid, one);
       const namespace = pidNamespaceOf(one.pid);
-      if (namespace !== null && namespace !== own) pidNamespaces.add(namespace);
+      if (namespace === null || namespace === own || pidNamespaces.has(namespace)) continue;
+      const descriptor = holdPidNamespace(one.pid, namespace);
+      if (descriptor !== null) pidNamespaces.set(namespace, descriptor);
     }
   };
   look();
@@ -90,6 +93,11 @@ function watch(
   };
 }
 
+/** Call when a sandbox needs no more looking at. */
+export function forget({ pidNamespaces }: Watched): void {
+  for (const descriptor of pidNamespaces.values()) closeSync(descriptor);
+}
+
 /** What is left of a sandbox that was closed, in words. Empty: nothing. */
 export function leftovers(watched: Watched): readonly string[] {
   const found: string[] = [];
@@ -109,6 +117,19 @@ export function leftovers(watched: Watched): readonly string[] {
     found.push(...names.map((name) => `file ${place}/${name}`));
   }
   return found;
+}
+
+function holdPidNamespace(pid: number, wanted: string): number | null {
+  let descriptor: number;
+  try {
+    descriptor = openSync(`/proc/${pid}/ns/pid`, "r");
+  } catch {
+    return null;
+  }
+  // The process may have given way to another one with its pid.
+  if (pidNamespaceOf(pid) === wanted) return descriptor;
+  closeSync(descriptor);
+  return null;
 }
 
 function namesIt(pid: number, { id, folder }: Watched): boolean {

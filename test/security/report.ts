@@ -10,11 +10,12 @@ import path from "node:path";
 import { ISOLATION_JSON, ISOLATION_MD, renderIsolation } from "./isolation-table.ts";
 import type { IsolationReport } from "./isolation-table.ts";
 
+/** Files that call hostileSuite. */
+const SUITES = ["subprocess.test.ts"];
+
 const folder = mkdtempSync(path.join(tmpdir(), "whiskers-isolation-"));
 try {
-  const suites = readdirSync(import.meta.dirname)
-    .filter((name) => name.endsWith(".hostile.test.ts"))
-    .map((name) => path.join(import.meta.dirname, name));
+  const suites = SUITES.map((name) => path.join(import.meta.dirname, name));
   const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=1", ...suites], {
     stdio: "inherit",
     env: { ...process.env, WHISKERS_ISOLATION_REPORTS: folder },

@@ -1,6 +1,8 @@
 """Reads and writes the processes above it: their memory, descriptors, environment, root."""
 
+import ctypes
 import os
+import struct
 
 from probe import attempt, syscall
 
@@ -16,4 +18,12 @@ def run(meta, raw):
         yield attempt("stack", lambda: open("/proc/%d/stack" % pid).read())
         yield attempt("syscall", lambda: open("/proc/%d/syscall" % pid).read())
         yield attempt("ptrace-attach", lambda: syscall(101, 16, pid, 0, 0))
-        yield attempt("process_vm_readv", lambda: syscall(310, pid, 0, 0, 0, 0, 0))
+        yield attempt("process_vm_readv", lambda: read_memory(pid))
+
+
+def read_memory(pid):
+    """One byte of address 4096. EFAULT says that only the byte was missing."""
+    buffer = ctypes.create_string_buffer(1)
+    local = struct.pack("PL", ctypes.addressof(buffer), 1)
+    remote = struct.pack("PL", 4096, 1)
+    return syscall(310, pid, local, 1, remote, 1, 0)

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import sys
 
 from probe import attempt, brief
 
@@ -28,7 +29,7 @@ def run(meta, raw):
         yield attempt("canary-through-parent", lambda: look("/proc/%d/root%s" % (os.getppid(), path)))
         yield attempt("canary-through-cwd", lambda: look("/proc/%d/cwd/%s%s" % (os.getppid(), "../" * 12, path)))
     for path in targets["hostFolders"]:
-        yield attempt("host-folder", lambda: os.listdir(path))
+        yield attempt("host-folder", lambda: [name for name in os.listdir(path) if not leads_to_python(path, name)])
     yield attempt("canary-by-walking", lambda: walk(targets["canaryName"]))
 
 
@@ -42,9 +43,14 @@ def look(path):
         os.close(descriptor)
 
 
+def leads_to_python(folder, name):
+    """The interpreter may lie in someone's home; the way to it is then there, and nothing else."""
+    return (sys.base_prefix + "/").startswith(os.path.join(folder, name) + "/")
+
+
 def walk(name):
     for folder, folders, files in os.walk("/"):
-        if folder in ("/proc", "/sys", "/usr/lib", "/usr/share"):
+        if folder in ("/proc", "/sys", "/usr") or folder.count("/") > 4:
             folders[:] = []
         if name in files:
             return os.path.join(folder, name)

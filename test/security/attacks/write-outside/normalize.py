@@ -7,7 +7,7 @@ from probe import attempt, brief
 # Opened, never written to: some of these would reach the machine.
 CONTROLS = [
     "/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/kernel/hostname",
-    "/proc/sys/vm/drop_caches", "/proc/sys/fs/binfmt_misc/register", "/proc/sys/kernel/ns_last_pid",
+    "/proc/sys/vm/drop_caches", "/proc/sys/fs/binfmt_misc/register",
     "/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/core/somaxconn", "/proc/irq/0/smp_affinity", "/proc/mtrr",
     "/sys/kernel/uevent_helper", "/sys/power/state", "/sys/kernel/mm/transparent_hugepage/enabled",
     "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/cgroup.procs", "/sys/fs/cgroup/memory/release_agent",
