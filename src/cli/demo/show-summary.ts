@@ -73,6 +73,7 @@ function fewLines(lines: readonly string[]): readonly string[] {
 }
 
 function wrap(head: string, words: readonly string[], columns: number): readonly string[] {
+  if (words.length === 0) return [`${head}nothing`];
   const lines: string[] = [];
   let line = head;
   for (const [index, word] of words.entries()) {
