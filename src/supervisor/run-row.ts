@@ -18,7 +18,7 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, starts: nu
     return { ...row, normalizer: task.package, document, output: null };
   }
   const { records, record, logs, logBytesDropped, receipt } = run;
-  const { rejections, raws, ...output } = records;
+  const { rejections, rejectionsDropped, recordsRejected, raws, ...output } = records;
   return {
     ...row,
     normalizer: record.normalizer.id,
@@ -27,6 +27,8 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, starts: nu
       starts,
       outcome,
       rejections,
+      rejectionsDropped,
+      recordsRejected,
       logs,
       logBytesDropped,
       receipt,
