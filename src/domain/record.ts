@@ -44,7 +44,12 @@ export interface Records {
   readonly affirmations: readonly Affirmation[];
   readonly scanProfiles: readonly ScanProfile[];
   readonly raws: readonly DerivedRaw[];
+  /** The first thousand: causes first, then what was refused because of them, each in output order. */
   readonly rejections: readonly Rejection[];
-  /** Lower-case hex over the canonical JSON Lines of all valid records, in output order. */
+  /** Rejections beyond those. */
+  readonly rejectionsDropped: number;
+  /** Records with at least one rejection, whatever was kept of them. */
+  readonly recordsRejected: number;
+  /** Lower-case hex over the canonical JSON Lines of all valid records, in the order of the lists above. */
   readonly sha256: string;
 }

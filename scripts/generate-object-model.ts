@@ -1,0 +1,41 @@
+/**
+ * Writes what follows from protocol/object-model.json: the JSON Schemas of `openkat/1`, the table of the
+ * records stage, and the SDKs' classes. `--check` compares instead of writing.
+ */
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { hostTable } from "./object-model/host-table.ts";
+import { readModel, REPOSITORY } from "./object-model/model.ts";
+
+const model = readModel();
+const files = hostTable(model);
+
+process.exitCode = process.argv.includes("--check") ? check() : write();
+
+function write(): number {
+  for (const path of strangers()) rmSync(path);
+  for (const [path, text] of files) {
+    mkdirSync(dirname(join(REPOSITORY, path)), { recursive: true });
+    writeFileSync(join(REPOSITORY, path), text);
+  }
+  return 0;
+}
+
+function check(): number {
+  const stale = [...files].filter(([path, text]) => {
+    const full = join(REPOSITORY, path);
+    return !existsSync(full) || readFileSync(full, "utf8") !== text;
+  });
+  const wrong = [...stale.map(([path]) => path), ...strangers()];
+  for (const path of wrong) process.stderr.write(`${path} is stale: run ./dev generate\n`);
+  return wrong.length === 0 ? 0 : 1;
+}
+
+/** Schemas of types that the model no longer has. */
+function strangers(): string[] {
+  const folder = "protocol/schemas/openkat/1";
+  return globSync(`${folder}/*.json`, { cwd: REPOSITORY })
+    .filter((path) => !files.has(path))
+    .map((path) => join(REPOSITORY, path));
+}

@@ -1,0 +1,111 @@
+import { Buffer } from "node:buffer";
+
+import type { Limits } from "../domain/limits.ts";
+import type { Records } from "../domain/record.ts";
+import { assemble } from "./assemble.ts";
+import { followLinks, indexIds } from "./follow-links.ts";
+import { startPacer } from "./pacer.ts";
+import { parseJson } from "./parse-json.ts";
+import { Problem } from "./problem.ts";
+import { readRecord } from "./read-record.ts";
+import type { ReadRecord } from "./read-record.ts";
+import { RecordTexts } from "./record-texts.ts";
+import { Rejections } from "./rejections.ts";
+
+/** Takes the records of one run while it runs; the sandbox layer's `RecordSink` with an end. */
+export interface RecordCollector {
+  /** Keeps whole lines of JSON Lines. Nothing is read yet: a run's time is its own. */
+  push(lines: Buffer): void;
+  /** Keeps a piece of what a program of the plain form printed. */
+  pushPlain(chunk: Buffer): void;
+  /** All was printed. Returns how many records it holds, valid or not. */
+  endPlain(): number;
+  /** Records so far, valid or not. Whoever feeds the collector holds this against `limits.records`. */
+  readonly count: number;
+  /**
+   * Reads, checks and normalises all records, follows references, merges variants. Call it once. Records
+   * beyond `limits.records` are not looked at. Gives way to the event loop every few milliseconds.
+   */
+  finish(): Promise<Records>;
+}
+
+/** A collector for the records of one run, against the schema `openkat/1`. */
+export function openCollector(options: {
+  readonly limits: Pick<Limits, "records" | "outputBytes" | "jsonDepth">;
+}): RecordCollector {
+  return new Collector(options.limits);
+}
+
+/** A run with a small limit on its output may still refer to its own objects. */
+const LEAST_KEY_LENGTH = 64 * 1024 * 1024;
+
+class Collector implements RecordCollector {
+  readonly #limits: Pick<Limits, "records" | "outputBytes" | "jsonDepth">;
+  readonly #texts = new RecordTexts();
+  #plain: Buffer[] = [];
+
+  constructor(limits: Pick<Limits, "records" | "outputBytes" | "jsonDepth">) {
+    this.#limits = limits;
+  }
+
+  get count(): number {
+    return this.#texts.count;
+  }
+
+  push(lines: Buffer): void {
+    this.#texts.addLines(lines);
+  }
+
+  pushPlain(chunk: Buffer): void {
+    this.#plain.push(chunk);
+  }
+
+  endPlain(): number {
+    const output = Buffer.concat(this.#plain);
+    this.#plain = [];
+    return this.#texts.addPlain(output);
+  }
+
+  async finish(): Promise<Records> {
+    // A plain program that was ended: what it printed until then is there to be read.
+    if (this.#plain.length > 0) this.endPlain();
+    const rejections = new Rejections();
+    const pacer = startPacer();
+    const read: ReadRecord[] = [];
+    for (const record of this.#readAll(rejections)) {
+      if (record !== null) read.push(record);
+      if (pacer.isDue()) await pacer.rest();
+    }
+    const drafts = read.flatMap((record) => ("draft" in record ? [record.draft] : []));
+    const byId = indexIds(drafts, rejections);
+    const mostKeyLength = Math.max(this.#limits.outputBytes, LEAST_KEY_LENGTH);
+    for (const _ of followLinks(drafts, byId, rejections, mostKeyLength)) {
+      if (pacer.isDue()) await pacer.rest();
+    }
+    return assemble(read, byId, rejections, pacer);
+  }
+
+  *#readAll(rejections: Rejections): Generator<ReadRecord | null, void> {
+    let index = 0;
+    for (const text of this.#texts) {
+      if (index >= this.#limits.records) return;
+      yield this.#read(parseJson(text, this.#limits.jsonDepth), index, rejections);
+      index += 1;
+    }
+  }
+
+  #read(value: unknown, index: number, rejections: Rejections): ReadRecord | null {
+    if (value instanceof Problem) {
+      rejections.add(index, value, null);
+      return null;
+    }
+    return readRecord(value, index, {
+      add: (problem, typeName) => {
+        rejections.add(index, problem, typeName);
+      },
+      get full() {
+        return rejections.full;
+      },
+    });
+  }
+}
