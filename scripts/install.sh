@@ -18,8 +18,22 @@ node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 18 ? 0 : 1)
 exec 9<package-lock.json
 if command -v flock >/dev/null 2>&1; then flock 9; fi
 
-# A developer may have installed by hand, or another one may just have done it.
-if ! node scripts/is-installed.cjs; then
+# Whether node_modules holds what package-lock.json says: a developer may have installed by hand, or
+# another one may just have done it.
+is_installed() {
+  node - 2>/dev/null <<'JS'
+const { accessSync, constants, readFileSync } = require("node:fs");
+accessSync("node_modules/node/bin/node", constants.X_OK);
+const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+for (const [folder, wanted] of Object.entries(packages)) {
+  if (folder === "" || wanted.optional || wanted.devOptional) continue;
+  const { version } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+  if (version !== wanted.version) throw new Error(folder);
+}
+JS
+}
+
+if ! is_installed; then
   [ ! -L node_modules ] || fail 'node_modules is a link to something that does not fit package-lock.json'
   printf 'whiskers: installing dependencies, once, about 370 MB on disk...\n' >&2
   log=$(mktemp "${TMPDIR:-/tmp}/whiskers-install-XXXXXX")

@@ -31,7 +31,7 @@ export interface Fetched {
 
 export interface Collector extends RecordSink {
   /** Resolves references, validates, merges. */
-  finish(): Records;
+  finish(): Promise<Records>;
 }
 
 /**
@@ -49,7 +49,9 @@ export async function runTask(
   const pkg = await clock.time("package", () => stages.catalogue.open(task.package));
   const { raw, meta } = await clock.time("fetch", () => stages.fetch(task, pkg.manifest, signal));
   const collector = stages.collect(pkg.manifest, { ...pkg.manifest.limits, ...options.limits });
-  const result = await stages.sandboxes.run(pkg, options, { meta, raws: [raw] }, collector, signal);
+  const result = await clock.time("prepare", () =>
+    stages.sandboxes.run(pkg, options, { meta, raws: [raw] }, collector, signal),
+  );
   const records = await clock.time("validate", () => collector.finish());
   const outcome = judge(result, records, pkg.manifest);
   const receipt = await clock.time("deliver", () =>
@@ -82,11 +84,16 @@ export async function runTask(
 }
 
 /** All or nothing: one invalid record fails the run, unless the package wants such records left out. */
-function judge({ outcome }: RunResult, { rejections }: Records, { onInvalid }: Manifest): Outcome {
+function judge(
+  { outcome }: RunResult,
+  { rejections, rejectionsDropped }: Records,
+  { onInvalid }: Manifest,
+): Outcome {
   const [first] = rejections;
   if (outcome.status === "failed" || first === undefined || onInvalid === "skip") return outcome;
   const where = `record ${first.record}${first.path === "" ? "" : ` at ${first.path}`}`;
-  const others = rejections.length > 1 ? ` (and ${rejections.length - 1} more)` : "";
+  const more = rejections.length - 1 + rejectionsDropped;
+  const others = more > 0 ? ` (and ${more} more)` : "";
   return { status: "failed", code: "invalid-output", message: `${where}: ${first.reason}${others}` };
 }
 

@@ -15,7 +15,7 @@ export interface Command {
    * Does it. Prints through the context; returns the exit code.
    * @throws WhiskersError shown by main, with the exit code of its row
    */
-  run(args: Arguments, context: Context): Promise<number>;
+  readonly run: (args: Arguments, context: Context) => Promise<number>;
 }
 
 export interface Arguments {

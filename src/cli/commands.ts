@@ -5,7 +5,7 @@ interface Row {
   /** One line for `whiskers help`. */
   readonly summary: string;
   /** Only the command that is wanted is loaded. */
-  load(): Promise<{ readonly command: Command }>;
+  readonly load: () => Promise<{ readonly command: Command }>;
 }
 
 /** Every command, in the order of `whiskers help`. */

@@ -29,7 +29,7 @@ export function errorDocument(error: unknown): ErrorDocument {
 function forPeople(error: unknown, { code, message, remedy }: ErrorDocument, context: Context): string {
   const { paint } = context.errTerminal;
   const [first = "", ...more] = printableLines(message);
-  const stack = code === "internal" && error instanceof Error ? printableLines(error.stack ?? "") : [];
+  const stack = code === "internal" && error instanceof Error ? framesOf(error) : [];
   return [
     `${paint("red", "error:")} ${first} ${paint("dim", `(${code})`)}`,
     ...more.map((line) => `  ${line}`),
@@ -37,4 +37,9 @@ function forPeople(error: unknown, { code, message, remedy }: ErrorDocument, con
     `  ${printable(remedy)}`,
     "",
   ].join("\n");
+}
+
+/** The lines of a stack below the message. */
+function framesOf(error: Error): readonly string[] {
+  return printableLines(error.stack ?? "").filter((line) => line.startsWith("    at "));
 }

@@ -1,9 +1,7 @@
 /** What ./whiskers starts. */
-import { enableCompileCache } from "node:module";
-import { join } from "node:path";
+import { program } from "./program.ts";
 
-// Our own files without their types, compiled, kept from start to start.
-enableCompileCache(join(import.meta.dirname, "../../node_modules/.cache/whiskers"));
+// The launcher's, for this process alone.
+delete process.env["NODE_COMPILE_CACHE"];
 
-const { program } = await import("./program.ts");
 process.exit(await program(process.argv.slice(2), process.env));

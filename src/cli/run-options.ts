@@ -28,9 +28,12 @@ export const RUN_OPTIONS_HELP = `  --runtime NAME       auto (the first that iso
 
 const STATES = ["auto", "fresh", "fork", "reuse"] as const;
 
+/** Timers of Node.js end at 2^31 milliseconds, a little under 25 days; longer ones fire at once. */
+const LONGEST_TIMEOUT_MS = 10 * 24 * 3_600_000;
+
 /** @throws WhiskersError `usage`, `config-invalid` */
 export function readRunOptions(args: Arguments, settings: Settings): RunOptions {
-  const wallMs = quantity(args, "timeout", parseDurationMs, "a time such as 30, 30s or 2m");
+  const wallMs = quantity(args, "timeout", timeoutMs, "a time such as 30, 30s or 2m, at most 240h");
   const memoryBytes = quantity(args, "memory", parseSizeBytes, "a size such as 256M");
   const limits: Partial<Limits> = {
     ...(wallMs === undefined ? {} : { wallMs }),
@@ -79,6 +82,11 @@ async function readInputOoi(given: string): Promise<NonNullable<MetaOverrides["i
   }
   const key = input["primary_key"];
   return { input, primaryKey: typeof key === "string" ? key : null };
+}
+
+function timeoutMs(text: string): number | null {
+  const ms = parseDurationMs(text);
+  return ms === null || ms > LONGEST_TIMEOUT_MS ? null : ms;
 }
 
 async function readText(file: string): Promise<string> {

@@ -23,6 +23,7 @@ export function parseSizeBytes(value: unknown): number | null {
 
 /** For people: `1.5 GiB`, `256 MiB`, `12 bytes`. */
 export function formatBytes(bytes: number): string {
+  if (bytes === 1) return "1 byte";
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   const step = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), units.length - 1);
   const value = bytes / 2 ** (10 * step);

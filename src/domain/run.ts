@@ -3,8 +3,12 @@ import type { LogEntry, Outcome, Protection, Usage } from "./outcome.ts";
 import type { StatePolicy } from "./package.ts";
 import type { Records } from "./record.ts";
 
-/** The phases of a run, in order; `total` is the whole from taking the task to the receipt. */
-export type Phase = "fetch" | "package" | "open" | "run" | "validate" | "deliver" | "total";
+/**
+ * The phases of a run, in order. `prepare` is what the sandbox layer does before and around `open` and `run`:
+ * probing runtimes, making the package ready, waiting for room. `total` is the whole from taking the task to
+ * the receipt.
+ */
+export type Phase = "package" | "fetch" | "prepare" | "open" | "run" | "validate" | "deliver" | "total";
 
 /** Where a run came from and what it was: enough to say which code made which output from which input. */
 export interface RunRecord {

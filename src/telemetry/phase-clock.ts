@@ -4,13 +4,13 @@ import type { Phase } from "../domain/run.ts";
 export interface PhaseClock {
   /** Adds the time that `work` takes to a phase, also when it fails. */
   time<T>(phase: Phase, work: () => T | Promise<T>): Promise<T>;
-  /** What was spent until now, with phases that someone else measured; `total` runs since the start. */
-  read(measuredElsewhere: Partial<Record<Phase, number>>): Readonly<Record<Phase, number>>;
+  /** What was spent until now, with the parts of `prepare` that someone measured inside; `total` runs since the start. */
+  read(inside: { readonly open: number; readonly run: number }): Readonly<Record<Phase, number>>;
 }
 
 export function startPhaseClock(): PhaseClock {
   const startedMs = performance.now();
-  const spent = { fetch: 0, package: 0, open: 0, run: 0, validate: 0, deliver: 0, total: 0 };
+  const spent = { package: 0, fetch: 0, prepare: 0, validate: 0, deliver: 0, open: 0, run: 0, total: 0 };
   return {
     async time(phase, work) {
       const beganMs = performance.now();
@@ -20,9 +20,11 @@ export function startPhaseClock(): PhaseClock {
         spent[phase] += performance.now() - beganMs;
       }
     },
-    read: (measuredElsewhere) => ({
+    read: ({ open, run }) => ({
       ...spent,
-      ...measuredElsewhere,
+      prepare: Math.max(0, spent.prepare - open - run),
+      open,
+      run,
       total: performance.now() - startedMs,
     }),
   };

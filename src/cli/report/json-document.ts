@@ -33,6 +33,9 @@ export class JsonDocument {
       content: Buffer.from(content).toString("base64"),
     }));
     await this.#list("rejections", records.rejections);
+    await this.#write(
+      `,"rejectionsDropped":${records.rejectionsDropped},"recordsRejected":${records.recordsRejected}`,
+    );
     await this.#list("logs", run.logs);
     await this.#write(`,"logBytesDropped":${run.logBytesDropped},"run":${JSON.stringify(run.record)}}`);
   }

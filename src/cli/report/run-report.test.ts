@@ -51,6 +51,8 @@ function run(records: Partial<Records>, more: Partial<Run> = {}): Run {
       scanProfiles: [],
       raws: [],
       rejections: [],
+      rejectionsDropped: 0,
+      recordsRejected: 0,
       sha256: "00",
       ...records,
     },
@@ -70,7 +72,16 @@ function run(records: Partial<Records>, more: Partial<Run> = {}): Run {
       runtime: { driver: "subprocess", version: "bubblewrap 0.8.0" },
       state: "fork",
       limits: DEFAULT_LIMITS,
-      timingsMs: { fetch: 0, package: 2, open: 30, run: 4.25, validate: 1, deliver: 0, total: 38 },
+      timingsMs: {
+        package: 2,
+        fetch: 0,
+        prepare: 0.5,
+        open: 30,
+        run: 4.25,
+        validate: 1,
+        deliver: 0,
+        total: 38,
+      },
       usage: { cpuMs: 20, peakMemoryBytes: 12 * 2 ** 20 },
       protections: [
         { name: "seccomp", by: "bubblewrap" },
@@ -118,7 +129,7 @@ Log  2
   info     hello
   stderr   printed
 
-Times     fetch 0 ms, package 2 ms, open 30 ms, run 4.3 ms, validate 1 ms, deliver 0 ms
+Times     package 2 ms, fetch 0 ms, prepare 0.5 ms, open 30 ms, run 4.3 ms, validate 1 ms, deliver 0 ms
 Used      20 ms of CPU, 12 MiB of memory at most
 Ran       python 3.11.7
 Sandbox   subprocess (bubblewrap 0.8.0), state fork, 1 of 2 protections; not in force: memory-limit
@@ -135,6 +146,8 @@ Output    sha256:00
       run(
         {
           objects: [NETWORK],
+          recordsRejected: 1,
+          rejectionsDropped: 2,
           rejections: [{ record: 3, path: "/port", reason: '"x" is no number', objectType: "IPPort" }],
         },
         {
@@ -153,7 +166,10 @@ Output    sha256:00
       shown,
       /^n on x: failed in 38 ms\n\n {2}normalizer-raised {2}ValueError: no\n {4}Traceback\n {6}line 1\n/u,
     );
-    assert.match(shown, /Rejected {2}1\n {2}record 3 IPPort \/port {2}"x" is no number\n/u);
+    assert.match(
+      shown,
+      /Rejected records {2}1\n {2}record 3 IPPort \/port {2}"x" is no number\n {2}… 2 more reasons/u,
+    );
     assert.match(shown, /The normalizer raised an error/u);
   });
 
@@ -175,6 +191,7 @@ Output    sha256:00
           scanProfiles: [{ reference: evil, level: 1, user_id: null }],
           raws: [{ mime_types: [evil], content: new Uint8Array() }],
           rejections: [{ record: 0, path: evil, reason: evil, objectType: evil }],
+          recordsRejected: 1,
         },
         {
           logs: [{ level: "info", message: evil, source: "log" }],

@@ -1,6 +1,6 @@
 import type { LogEntry, Outcome } from "../../domain/outcome.ts";
 import { formatBytes, formatMs } from "../../domain/quantity.ts";
-import type { Rejection } from "../../domain/record.ts";
+import type { Records } from "../../domain/record.ts";
 import type { Phase, Run, RunRecord } from "../../domain/run.ts";
 import { ERRORS } from "../../errors.ts";
 import { cut, pad } from "../terminal/columns.ts";
@@ -20,13 +20,7 @@ export function runReport(name: string, run: Run, terminal: Terminal, full: bool
   const sections: readonly (readonly string[])[] = [
     heading(name, run, terminal),
     failure(run.outcome, terminal),
-    section(
-      "Rejected",
-      records.rejections.length,
-      rejectionLines(records.rejections, terminal),
-      terminal,
-      full,
-    ),
+    section("Rejected records", records.recordsRejected, rejectionLines(records, terminal), terminal, full),
     section("Findings", findingCount, findings, terminal, full),
     section("Objects", objects.length, objectLines(objects, terminal, full), terminal, true),
     section(
@@ -113,11 +107,14 @@ function section(
   ];
 }
 
-function rejectionLines(rejections: readonly Rejection[], { paint }: Terminal): readonly string[] {
-  return rejections.map(({ record, path, reason, objectType }) => {
+function rejectionLines({ rejections, rejectionsDropped }: Records, { paint }: Terminal): readonly string[] {
+  const lines = rejections.map(({ record, path, reason, objectType }) => {
     const where = `record ${record}${objectType === null ? "" : ` ${printable(objectType)}`}${path === "" ? "" : ` ${printable(path)}`}`;
     return `  ${paint("yellow", where)}  ${printable(reason)}`;
   });
+  return rejectionsDropped === 0
+    ? lines
+    : [...lines, `  ${paint("dim", `… ${rejectionsDropped} more reasons were not kept`)}`];
 }
 
 const LEVEL_COLOURS: Readonly<Record<LogEntry["level"], Colour>> = {
@@ -141,7 +138,7 @@ function logLines(
   ];
 }
 
-const PHASES: readonly Phase[] = ["fetch", "package", "open", "run", "validate", "deliver"];
+const PHASES: readonly Phase[] = ["package", "fetch", "prepare", "open", "run", "validate", "deliver"];
 
 /** How it went: times, what was used, what kept it in, and which code and input it was. */
 function facts(record: RunRecord, { paint }: Terminal): readonly string[] {

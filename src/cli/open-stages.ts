@@ -1,0 +1,27 @@
+import path from "node:path";
+
+import type { Settings } from "../config/settings.ts";
+import { collected } from "../delivery/collected.ts";
+import { DEFAULT_LIMITS } from "../domain/limits.ts";
+import { openCatalogue } from "../packages/catalogue.ts";
+import { openCollector } from "../records/collector.ts";
+import type { Stages } from "../run-task.ts";
+import { createSubprocessDriver } from "../sandbox/drivers/subprocess/create-subprocess-driver.ts";
+import { openSandboxes } from "../sandbox/sandboxes.ts";
+
+const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
+
+/** The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here. */
+export function openStages({ home }: Settings, fetch: Stages["fetch"]): Stages & AsyncDisposable {
+  const common = { sdkFolder: SDK_FOLDER, stateDirectory: path.join(home, "runtimes") };
+  // In the order in which `auto` tries them.
+  const sandboxes = openSandboxes({ drivers: [createSubprocessDriver(common)] });
+  return {
+    catalogue: openCatalogue({ home }),
+    fetch,
+    sandboxes,
+    collect: (_manifest, limits) => openCollector({ limits: { ...DEFAULT_LIMITS, ...limits } }),
+    sink: collected,
+    [Symbol.asyncDispose]: () => sandboxes.close(),
+  };
+}

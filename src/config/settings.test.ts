@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { suite, test } from "node:test";
+
+import { readSettings, SETTINGS } from "./settings.ts";
+
+suite("readSettings", () => {
+  test("defaults", () => {
+    assert.deepEqual(readSettings({}), {
+      home: `${homedir()}/.local/state/whiskers`,
+      runtime: "auto",
+      state: "auto",
+    });
+    assert.equal(readSettings({ XDG_STATE_HOME: "/state" }).home, "/state/whiskers");
+    assert.equal(readSettings({ XDG_STATE_HOME: "relative" }).home, `${homedir()}/.local/state/whiskers`);
+    assert.equal(readSettings({ WHISKERS_STATE: "" }).state, "auto");
+  });
+
+  test("takes what is set", () => {
+    assert.deepEqual(
+      readSettings({ WHISKERS_HOME: "/a/../b", WHISKERS_RUNTIME: "inline", WHISKERS_STATE: "fork" }),
+      {
+        home: "/b",
+        runtime: "inline",
+        state: "fork",
+      },
+    );
+  });
+
+  test("refuses what cannot be used, with name, value and what it may be", () => {
+    const refused: readonly (readonly [Record<string, string>, RegExp])[] = [
+      [{ WHISKERS_HOME: "here" }, /^WHISKERS_HOME is "here": expected an absolute path$/u],
+      [{ WHISKERS_RUNTIME: "A b" }, /^WHISKERS_RUNTIME is "A b": expected the name/u],
+      [{ WHISKERS_STATE: "frsh" }, /^WHISKERS_STATE is "frsh": expected auto, fresh, fork, reuse$/u],
+      [{ WHISKERS_STAT: "fresh" }, /no setting WHISKERS_STAT; did you mean "WHISKERS_STATE"/u],
+    ];
+    for (const [env, message] of refused) {
+      assert.throws(() => readSettings(env), { code: "config-invalid", message });
+    }
+  });
+
+  test("docs/cli.md lists every setting", () => {
+    const text = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
+    for (const { name } of Object.values(SETTINGS)) assert.ok(text.includes(`| \`${name}\` |`), name);
+  });
+});
