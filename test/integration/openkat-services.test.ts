@@ -23,6 +23,8 @@ const EMPTY: Records = {
   scanProfiles: [],
   raws: [],
   rejections: [],
+  rejectionsDropped: 0,
+  recordsRejected: 0,
   sha256: "",
 };
 
