@@ -201,7 +201,8 @@ export const ATTACKS: readonly Attack[] = [
     group: "resources",
     tries: "System V shared memory, which belongs to no process",
     ends: ["succeeded", "memory-limit"],
-    facts: { memoryBytes: withinMemory },
+    // None at all where System V objects are refused.
+    facts: { memoryBytes: (value, limits) => value === 0 || withinMemory(value, limits) },
   },
   {
     name: "memory-kernel",
@@ -727,7 +728,23 @@ export const ATTACKS: readonly Attack[] = [
   {
     name: "leak-stderr",
     group: "state",
-    tries: "standard error, which runs share, shut down and narrowed for the next run",
+    tries: "standard error, which runs share, narrowed for the next run",
+    ends: OK,
+    secondEnds: OK,
+    states: ["fork"],
+    judge: (runs) => {
+      assert.ok(runs[0]?.facts["before"] !== undefined);
+      assert.deepEqual(
+        runs[1]?.facts["after"],
+        runs[0]?.facts["before"],
+        "the next run prints as the first did",
+      );
+    },
+  },
+  {
+    name: "leak-stderr-shutdown",
+    group: "state",
+    tries: "standard error, which runs share, shut down for the next run",
     ends: OK,
     secondEnds: OK,
     states: ["fork"],

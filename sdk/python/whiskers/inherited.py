@@ -1,14 +1,20 @@
 """What a child has from its parent, and a run may have changed there although it cannot reach the parent's memory.
 
-A process may set limits, priority and processors of another one of the same user, and the flags of an open file
-that both share. System V and POSIX objects belong to no process and outlive their makers.
+A process may set limits, priority and processors of another one of the same user, and the flags and options of an
+open file or socket that both share. System V and POSIX objects belong to no process and outlive their makers.
 """
 
 import fcntl
 import os
 import resource
 
+import _socket
+
 _STREAMS = (0, 1, 2)
+_F_GETPIPE_SZ = 1032
+_SOCKET_OPTIONS = (_socket.SO_SNDBUF, _socket.SO_RCVBUF, _socket.SO_SNDTIMEO, _socket.SO_RCVTIMEO)
+# A struct timeval.
+_OPTION_BYTES = 16
 _LIMITS = tuple(value for name, value in vars(resource).items() if name.startswith("RLIMIT_"))
 
 
@@ -38,6 +44,7 @@ class Inherited:
 def _look():
     asked = [(os.getpriority, os.PRIO_PROCESS, 0), (os.sched_getscheduler, 0), (os.sched_getaffinity, 0)]
     asked += [(resource.getrlimit, kind) for kind in _LIMITS]
+    asked += [(_stream_options, 2)]
     return [_ask(*question) for question in asked]
 
 
@@ -46,6 +53,20 @@ def _ask(function, *arguments):
         return function(*arguments)
     except OSError:
         return None  # Refused to all, so nobody can change it either.
+
+
+def _stream_options(fd):
+    """What decides whether a write waits: of a socket its buffers and times, of a pipe its size."""
+    copy = os.dup(fd)
+    try:
+        socket = _socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        return fcntl.fcntl(fd, _F_GETPIPE_SZ)
+    try:
+        return [socket.getsockopt(_socket.SOL_SOCKET, option, _OPTION_BYTES) for option in _SOCKET_OPTIONS]
+    finally:
+        socket.close()
 
 
 def _shared_objects():

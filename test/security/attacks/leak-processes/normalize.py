@@ -20,9 +20,11 @@ def run(meta, raw):
                         signal.signal(signum, signal.SIG_IGN)
                     except OSError:
                         pass
-                if os.fork() == 0:
-                    daemon(number)
-                os._exit(0)
+                try:
+                    if os.fork() == 0:
+                        daemon(number)
+                finally:
+                    os._exit(0)
         time.sleep(0.1)
         yield fact("planted", 4)
         return
@@ -32,9 +34,12 @@ def run(meta, raw):
 
 def daemon(number):
     if number == 0:
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(NAME)
-        listener.listen()
+        try:
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(NAME)
+            listener.listen()
+        except OSError:
+            pass
     if number == 1:
         for descriptor in range(256):
             try:

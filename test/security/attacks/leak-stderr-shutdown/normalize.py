@@ -1,0 +1,47 @@
+"""First run: shuts down standard error, which parent and all children share. Second run: must be able to print."""
+
+import fcntl
+import os
+import socket
+import stat
+
+from probe import brief, fact
+
+F_GETPIPE_SZ = 1032
+
+
+def run(meta, raw):
+    if brief(raw)["turn"] == 1:
+        yield fact("before", speaks())
+        yield fact("done", [act.__name__ for act in (close_down,) if worked(act)])
+        return
+    yield fact("after", speaks())
+
+
+def speaks():
+    try:
+        os.write(2, b"still here\n")
+        if stat.S_ISSOCK(os.fstat(2).st_mode):
+            with stream() as errors:
+                options = (socket.SO_SNDBUF, socket.SO_SNDTIMEO)
+                return [errors.getsockopt(socket.SOL_SOCKET, option) for option in options]
+        return fcntl.fcntl(2, F_GETPIPE_SZ)
+    except OSError as error:
+        return repr(error)
+
+
+def stream():
+    return socket.socket(fileno=os.dup(2))
+
+
+def close_down():
+    with stream() as errors:
+        errors.shutdown(socket.SHUT_RDWR)
+
+
+def worked(act):
+    try:
+        act()
+    except OSError:
+        return False
+    return True
