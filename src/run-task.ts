@@ -29,7 +29,7 @@ export interface Fetched {
   readonly meta: NormalizerMeta;
 }
 
-export interface Collector extends RecordSink {
+interface Collector extends RecordSink {
   /** Resolves references, validates, merges. */
   finish(): Promise<Records>;
 }

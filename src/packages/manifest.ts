@@ -25,7 +25,7 @@ const OWN_KEYS = [
 ] as const;
 const KEYS: readonly string[] = [...OWN_KEYS, ...OPENKAT_KEYS];
 
-export const OUTPUT_SCHEMAS: readonly string[] = ["openkat/1"];
+const OUTPUT_SCHEMAS: readonly string[] = ["openkat/1"];
 
 /**
  * Reads the text of a normalizer.json. docs/manifest.md lists every key;

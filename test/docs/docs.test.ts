@@ -70,7 +70,7 @@ function runBlocks(document: string, blocks: ReturnType<typeof docBlocks>, folde
         cwd: folder,
         encoding: "utf8",
         timeout: 240_000,
-        env: { ...process.env, NO_COLOR: "1" },
+        env: { ...process.env, NO_COLOR: "1", WHISKERS_HOME: join(folder, ".whiskers") },
       });
       output = ran.stdout;
       assert.equal(ran.status, wanted, `${where} exits ${String(ran.status)}\n${ran.stdout}\n${ran.stderr}`);

@@ -10,7 +10,7 @@ export interface Terminal {
 
 export type Colour = "bold" | "dim" | "red" | "green" | "yellow" | "blue" | "magenta" | "cyan";
 /** Colours a text that is printable already, where colours are wanted. */
-export type Paint = (colour: Colour, text: string) => string;
+type Paint = (colour: Colour, text: string) => string;
 
 /** Codes of ECMA-48, SGR: on and off. */
 const SGR: Readonly<Record<Colour, readonly [number, number]>> = {
