@@ -20,6 +20,8 @@ const ENDED_WAIT_MS = 500;
 /** What V8 prints on standard error before it aborts. */
 const V8_HEAP_IS_FULL = "JavaScript heap out of memory";
 const ERRORS_WAIT_MS = 100;
+/** The kernel gives memory out by batches: no more than this is left when it refuses. */
+const MEMORY_GRAIN_BYTES = 1024 * 1024;
 
 export interface RunRequest {
   readonly meta: NormalizerMeta;
@@ -74,7 +76,7 @@ export async function conduct(
     const { logs, logBytesDropped } = lease.link.logs.finish();
     const heapIsFull = logs.some(({ message }) => message.includes(V8_HEAP_IS_FULL));
     const outcome = decideOutcome(cause, ending, lease.link.logs.lastErrorLine, isPlain(request), heapIsFull);
-    kept = lease.link.state === "idle" && !ranOutOfMemory(cause);
+    kept = lease.link.state === "idle" && !ranOutOfMemory(cause) && !reachedLimit(usage, request.limits);
     return {
       outcome,
       logs,
@@ -164,6 +166,14 @@ function firstCause<T extends Opened | RunEnd>(
 /** A process that did may be in any state, also when it says that it is ready again. */
 function ranOutOfMemory(cause: Cause): boolean {
   return cause.kind === "guest" && cause.end.kind === "failed" && cause.end.reason === "memory";
+}
+
+/**
+ * The kernel says of a whole sandbox, and for ever, that a process in it was killed for want of memory. A
+ * run that lived through that must not leave its sandbox to a later one, which would be blamed for it.
+ */
+function reachedLimit({ peakMemoryBytes }: Usage, { memoryBytes }: Limits): boolean {
+  return peakMemoryBytes !== null && peakMemoryBytes >= memoryBytes - MEMORY_GRAIN_BYTES;
 }
 
 function endedAtMs(cause: Cause, lease: Lease): number {

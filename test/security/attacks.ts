@@ -781,6 +781,14 @@ export const ATTACKS: readonly Attack[] = [
     },
   },
   {
+    name: "leak-blame",
+    group: "state",
+    tries: "a run that lives through being out of memory, so that the next one is blamed for it",
+    ends: ["succeeded", "memory-limit"],
+    secondEnds: ["normalizer-crashed"],
+    states: ["fork", "fresh"],
+  },
+  {
     name: "leak-fork-storm",
     group: "state",
     tries: "a swarm of forking children that must be gone before the next run",

@@ -13,7 +13,8 @@ def run(meta, raw):
     yield attempt("path-through-proc", lambda: talk("/proc/1/root" + targets["unixPath"]))
     yield attempt("abstract", lambda: talk("\0" + targets["unixAbstract"]))
     yield attempt("abstract-datagram", lambda: send("\0" + targets["unixAbstract"]))
-    yield attempt("sockets-in-run", sockets_in_run)
+    if not targets["harmless"]:
+        yield attempt("sockets-in-run", sockets_in_run)
 
 
 def talk(address):
