@@ -14,10 +14,24 @@ export async function findBubblewrap(searchPath: string): Promise<Variant | null
   const { stdout } = await promisify(execFile)(program, ["--version"]);
   return {
     version: stdout.trim(),
+    entries: NEEDED.flatMap((name) =>
+      findAll(name, searchPath)
+        .slice(0, 1)
+        .map((file): Entry => ({
+          kind: "read-only",
+          source: file,
+          target: `${INSIDE.bin}/${name}`,
+          isFile: true,
+        })),
+    ),
+    seccomp: true,
+    prepare: () => Promise.resolve([]),
     command: (launch) => [program, ...bubblewrapArguments(launch)],
   };
 }
 
+/** Sets the limit of processes from inside, when we are not root and have no cgroup for it. */
+const NEEDED = process.geteuid?.() === 0 ? [] : ["prlimit"];
 const NAMESPACES = ["user", "ipc", "pid", "net", "uts", "cgroup"].map((name) => `--unshare-${name}`);
 
 function bubblewrapArguments(launch: Launch): readonly string[] {
@@ -27,12 +41,22 @@ function bubblewrapArguments(launch: Launch): readonly string[] {
     : launch.argv;
   return [
     ...NAMESPACES,
-    ...["--uid", id, "--gid", id, "--hostname", "whiskers"],
+    "--uid",
+    id,
+    "--gid",
+    id,
+    "--hostname",
+    "whiskers",
     // Without a session of its own a guest could type into the terminal that started us.
-    ...["--new-session", "--die-with-parent"],
-    ...["--json-status-fd", String(FD.status)],
+    "--new-session",
+    "--die-with-parent",
+    "--json-status-fd",
+    String(FD.status),
     ...(launch.seccomp ? ["--seccomp", String(FD.seccomp)] : []),
-    ...launch.entries.flatMap(entryArguments),
+    // Before what is in it, whose permissions it would get.
+    "--dir",
+    "/dev",
+    ...launch.entries.flatMap((entry) => entryArguments(entry, launch)),
     ...launch.files.flatMap((file, index) => [
       "--perms",
       "0444",
@@ -40,16 +64,19 @@ function bubblewrapArguments(launch: Launch): readonly string[] {
       String(FD.firstFile + index),
       file,
     ]),
-    ...["--remount-ro", "/", "--chdir", launch.workingFolder],
+    "--remount-ro",
+    "/",
+    "--chdir",
+    launch.workingFolder,
     "--",
     ...inner,
   ];
 }
 
-function entryArguments(entry: Entry): readonly string[] {
+function entryArguments(entry: Entry, launch: Launch): readonly string[] {
   switch (entry.kind) {
     case "read-only":
-      return ["--ro-bind", entry.source, entry.target];
+      return ["--ro-bind", launch.placeOf(entry.source), entry.target];
     case "device":
       return ["--dev-bind", entry.target, entry.target];
     case "link":

@@ -1,16 +1,12 @@
-import { mkdir } from "node:fs/promises";
-import path from "node:path/posix";
-
 import type { Package } from "../../../domain/package.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
-import type { Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
+import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
 import { setUp } from "./host.ts";
-import type { Host } from "./host.ts";
+import type { Host, SetUp } from "./host.ts";
 import { openSandbox } from "./open.ts";
 import { preparePackage } from "./prepare.ts";
 import type { PreparedPackage } from "./prepare.ts";
-import { probeHost } from "./probe.ts";
 
 export interface SubprocessOptions {
   /** A folder of this driver's own, for what it keeps from start to start; made when missing. Absolute. */
@@ -35,28 +31,38 @@ export function createSubprocessDriver(options: SubprocessOptions): Driver {
 
 class SubprocessDriver implements Driver {
   readonly name = "subprocess";
-  readonly capabilities = {
-    isolates: true,
-    memoryLimit: true,
-    fork: true,
-    guests: ["python", "javascript", "command"],
-  } as const;
   readonly #options: SubprocessOptions;
   readonly #prepared = new Map<string, Promise<PreparedPackage>>();
-  #host: Promise<Host> | null = null;
-  #probe: Promise<Probe> | null = null;
+  #found: Promise<SetUp> | null = null;
+  /** Known once it has been tried; until then it is what is most likely. */
+  #memoryLimit = true;
 
   constructor(options: SubprocessOptions) {
     this.#options = options;
   }
 
+  get capabilities(): Capabilities {
+    return {
+      isolates: true,
+      memoryLimit: this.#memoryLimit,
+      fork: true,
+      guests: ["python", "javascript", "command"],
+    };
+  }
+
   async probe(): Promise<Probe> {
-    this.#probe ??= this.#tryIt();
-    return this.#probe;
+    try {
+      const found = await this.#setUp();
+      if (!found.available) return found;
+      const { variant, protections, advice } = found.host;
+      return { available: true, version: variant.version, protections, advice };
+    } catch (error) {
+      return { available: false, reason: messageOf(error), remedy: "See docs/runtimes/subprocess.md." };
+    }
   }
 
   async prepare(pkg: Package): Promise<Prepared> {
-    const host = await this.#setUp();
+    const host = await this.#host();
     let prepared = this.#prepared.get(pkg.digest);
     if (prepared === undefined) {
       prepared = preparePackage(pkg, host, this.#options);
@@ -68,26 +74,19 @@ class SubprocessDriver implements Driver {
   }
 
   async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {
-    return openSandbox(prepared as PreparedPackage, request, await this.#setUp());
+    return openSandbox(prepared as PreparedPackage, request, await this.#host());
   }
 
-  async #tryIt(): Promise<Probe> {
-    try {
-      return await probeHost(await this.#setUp());
-    } catch (error) {
-      const remedy = error instanceof WhiskersError ? error.row.remedy : "See docs/runtimes/subprocess.md.";
-      return { available: false, reason: messageOf(error), remedy };
-    }
+  async #host(): Promise<Host> {
+    const found = await this.#setUp();
+    if (found.available) return found.host;
+    throw new WhiskersError("runtime-unavailable", `subprocess: ${found.reason}. ${found.remedy}`);
   }
 
-  async #setUp(): Promise<Host> {
-    this.#host ??= this.#makeHost();
-    return this.#host;
-  }
-
-  async #makeHost(): Promise<Host> {
-    const stateDirectory = path.join(this.#options.stateDirectory);
-    await mkdir(stateDirectory, { recursive: true });
-    return setUp({ ...this.#options, stateDirectory });
+  async #setUp(): Promise<SetUp> {
+    this.#found ??= setUp(this.#options);
+    const found = await this.#found;
+    if (found.available) this.#memoryLimit = found.host.cgroups?.controllers.has("memory") === true;
+    return found;
   }
 }

@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 
 import type { Protection } from "../../../domain/outcome.ts";
-import { WhiskersError } from "../../../errors.ts";
 import type { CgroupParent } from "../../cgroup/cgroup.ts";
 import { openCgroups } from "../../cgroup/open-cgroups.ts";
 import { isStaleSandbox, sandboxNamePrefix } from "../../cgroup/owner.ts";
@@ -15,7 +15,11 @@ import type { SubprocessOptions } from "./create-subprocess-driver.ts";
 import { makeEtcFolder } from "./etc-folder.ts";
 import type { Variant } from "./launch.ts";
 import { inheritedDescriptors } from "./inherited-descriptors.ts";
+import { explainFailure } from "./explain-failure.ts";
+import { judgeProtections } from "./judge-protections.ts";
+import { selfCheck } from "./self-check.ts";
 import { Stage } from "./stage.ts";
+import { findUtilLinux } from "./util-linux.ts";
 
 /** This machine as far as sandboxes are concerned, found out once. */
 export interface Host {
@@ -33,6 +37,8 @@ export interface Host {
   readonly inherited: readonly number[];
   readonly ulimitProcesses: "-u" | "-p";
   readonly protections: readonly Protection[];
+  /** What would make it stronger, and how to get it. */
+  readonly advice: readonly string[];
   nextName(): string;
 }
 
@@ -40,24 +46,52 @@ export interface Host {
 const HIGHEST_OF_SH = 9;
 const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** @throws WhiskersError `runtime-unavailable` */
-export async function setUp(options: SubprocessOptions): Promise<Host> {
+export type SetUp =
+  | { readonly available: true; readonly host: Host }
+  | { readonly available: false; readonly reason: string; readonly remedy: string };
+
+/** Finds the tools, and tries them: the first variant that works is it. */
+export async function setUp(options: SubprocessOptions): Promise<SetUp> {
   if (process.platform !== "linux") {
-    throw new WhiskersError("runtime-unavailable", "the subprocess runtime needs Linux");
+    return { available: false, reason: "it needs Linux", remedy: "Use a runtime with a kernel of its own." };
   }
+  const base = await findBase(options);
+  const reasons: string[] = [];
+  for (const find of variantsFor(options, base)) {
+    const variant = await find();
+    if (variant === null) continue;
+    const host: Host = {
+      ...base,
+      variant,
+      seccompFile: variant.seccomp ? base.seccompFile : null,
+      protections: [],
+      advice: [],
+    };
+    const checked = await selfCheck(host);
+    if (checked.works) {
+      const { protections, advice } = judgeProtections(checked.facts, host);
+      return { available: true, host: { ...host, protections, advice } };
+    }
+    reasons.push(`${variant.version}: ${checked.reason}`);
+  }
+  return { available: false, ...explainFailure(reasons, options.variant ?? "auto", base.searchPath) };
+}
+
+type Base = Omit<Host, "variant" | "protections" | "advice">;
+
+async function findBase(options: SubprocessOptions): Promise<Base> {
+  await mkdir(options.stateDirectory, { recursive: true });
   const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_FOLDERS}`;
-  const variant = await findBubblewrap(searchPath);
-  if (variant === null)
-    throw new WhiskersError("runtime-unavailable", "neither bubblewrap nor util-linux was found");
   const cgroups = openCgroups();
   await cgroups?.reap(isStaleSandbox);
   const inherited = inheritedDescriptors();
   const shell = inherited.some((fd) => fd > HIGHEST_OF_SH) ? "/bin/bash" : "/bin/sh";
-  const prefix = sandboxNamePrefix();
+  // Drivers of one process do not get in each other's way.
   const instance = randomBytes(4).readUInt32BE() % 1_000_000;
+  const draftName = `${process.pid}-${instance}`;
+  const prefix = sandboxNamePrefix();
   let count = 0;
   return {
-    variant,
     tools: {
       setpriv: findTool("setpriv", searchPath),
       nsenter: findTool("nsenter", searchPath),
@@ -67,14 +101,30 @@ export async function setUp(options: SubprocessOptions): Promise<Host> {
     cgroups,
     ids: new SandboxIds(),
     stage: new Stage(),
-    etcFolder: await makeEtcFolder(options.stateDirectory, `${process.pid}-${instance}`),
+    etcFolder: await makeEtcFolder(options.stateDirectory, draftName),
     sdkFolder: options.sdkFolder,
     searchPath,
-    seccompFile: await writeFilterFile(options.stateDirectory, `${process.pid}-${instance}`),
+    seccompFile: await writeFilterFile(options.stateDirectory, draftName),
     ulimitProcesses: ulimitProcessesFlag(shell),
-    protections: [],
     nextName: () => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`,
   };
+}
+
+function variantsFor(
+  { variant = "auto", stateDirectory }: SubprocessOptions,
+  { searchPath, tools, ulimitProcesses }: Base,
+): readonly (() => Promise<Variant | null>)[] {
+  const bubblewrap = (): Promise<Variant | null> => findBubblewrap(searchPath);
+  const utilLinux = (): Promise<Variant | null> =>
+    findUtilLinux({ searchPath, stateDirectory, shell: tools.shell, ulimitProcesses });
+  switch (variant) {
+    case "bubblewrap":
+      return [bubblewrap];
+    case "util-linux":
+      return [utilLinux];
+    case "auto":
+      return [bubblewrap, utilLinux];
+  }
 }
 
 function findTool(name: string, searchPath: string): string {

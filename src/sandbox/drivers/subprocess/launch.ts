@@ -9,7 +9,10 @@ export const INSIDE_ID = 1000;
 
 /** All that a variant needs to know to start one sandbox. */
 export interface Launch {
+  /** In order: a parent comes before what is in it. */
   readonly entries: readonly Entry[];
+  /** Where the sandbox's user finds what this process knows under another path. */
+  placeOf(source: string): string;
   /** Files to place, by path inside; the content of the n-th comes from descriptor `FD.firstFile` + n. */
   readonly files: readonly string[];
   readonly seccomp: boolean;
@@ -25,6 +28,12 @@ export interface Launch {
 export interface Variant {
   /** `bubblewrap 0.8.0` */
   readonly version: string;
-  /** Command line that sets up the sandbox and becomes, or starts, the guest in it. */
+  /** What it needs to be visible inside for itself. */
+  readonly entries: readonly Entry[];
+  /** Whether it can load a seccomp filter. */
+  readonly seccomp: boolean;
+  /** Makes ready for these entries. Returns what the sandbox's user must be able to reach besides their sources. */
+  prepare(entries: readonly Entry[]): Promise<readonly string[]>;
+  /** Command line that sets up the sandbox and starts the guest in it. Says so on `FD.status`: status.ts. */
   command(launch: Launch): readonly string[];
 }

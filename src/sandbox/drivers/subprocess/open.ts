@@ -17,7 +17,7 @@ import { FD } from "./launch.ts";
 import { CgroupMeter, WatchdogMeter } from "./meter.ts";
 import type { PreparedPackage } from "./prepare.ts";
 import { SubprocessSandbox } from "./sandbox.ts";
-import { INSIDE, privateView } from "./view.ts";
+import { INSIDE, withLimits } from "./view.ts";
 import type { Entry } from "./view.ts";
 
 /** Of every sandbox besides the guest's own: the program that makes it, its init, and a fork between them. */
@@ -55,9 +55,8 @@ export async function launchSandbox(
     cgroup =
       host.cgroups?.create(name, { ...limits, processes: limits.processes + LAUNCHING_PROCESSES }) ?? null;
     const inside = host.variant.command({
-      entries: [...privateView(limits), ...entries].map((entry) =>
-        entry.kind === "read-only" ? { ...entry, source: host.stage.placeOf(entry.source) } : entry,
-      ),
+      entries: withLimits(entries, limits),
+      placeOf: (source) => host.stage.placeOf(source),
       files: files.map((file) => path.join(INSIDE.files, path.basename(file.name))),
       seccomp: host.seccompFile !== null,
       workingFolder: INSIDE.package,

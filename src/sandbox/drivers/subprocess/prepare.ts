@@ -1,14 +1,15 @@
+import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import type { Package } from "../../../domain/package.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Prepared } from "../../driver.ts";
 import { findAll, findPython } from "../../interpreters.ts";
 import type { SubprocessOptions } from "./create-subprocess-driver.ts";
 import type { Host } from "./host.ts";
-import { INSIDE, systemView } from "./view.ts";
+import { INSIDE, privateView, readOnly, systemView } from "./view.ts";
 import type { Entry, ViewParts } from "./view.ts";
 
 export interface PreparedPackage extends Prepared {
-  /** The view without what depends on a run. Sources may be staged. */
+  /** The view; the sizes in it are not those of a run yet. */
   readonly entries: readonly Entry[];
   /** As the guest sees it; null: looked up on its PATH. */
   readonly interpreter: string | null;
@@ -21,8 +22,16 @@ export async function preparePackage(
   options: SubprocessOptions,
 ): Promise<PreparedPackage> {
   const { parts, interpreter, environment } = await findEnvironment(pkg, host, options);
-  const entries = systemView(parts);
-  await host.stage.add(entries.flatMap((entry) => (entry.kind === "read-only" ? [entry.source] : [])));
+  const entries = [
+    // First: an interpreter may lie in /tmp.
+    ...privateView(DEFAULT_LIMITS),
+    ...systemView({ ...parts, extra: [...(parts.extra ?? []), ...host.variant.entries] }),
+  ];
+  const needed = await host.variant.prepare(entries);
+  await host.stage.add([
+    ...entries.flatMap((entry) => (entry.kind === "read-only" ? [entry.source] : [])),
+    ...needed,
+  ]);
   return { pkg, environment, entries, interpreter };
 }
 
@@ -46,7 +55,7 @@ async function findEnvironment(pkg: Package, host: Host, options: SubprocessOpti
     case "javascript": {
       const interpreter = `${INSIDE.bin}/node`;
       return {
-        parts: { ...common, needs: [], programs: false, extra: { [interpreter]: process.execPath } },
+        parts: { ...common, needs: [], programs: false, extra: [readOnly(process.execPath, interpreter)] },
         interpreter,
         environment: { name: "node", version: process.versions.node, digest: null },
       };

@@ -76,8 +76,13 @@ export class SubprocessSandbox implements Sandbox {
       return;
     }
     // Not to the launching programs and the init: they would take the rest with them, unasked.
+    for (const pid of this.processes()) send(pid, "SIGTERM");
+  }
+
+  /** What runs in it now, without the launching programs and the init. */
+  processes(): readonly number[] {
     const launchers = [this.#child.pid, this.#init?.pid];
-    for (const pid of this.#pids()) if (!launchers.includes(pid)) send(pid, "SIGTERM");
+    return this.#pids().filter((pid) => !launchers.includes(pid));
   }
 
   usage(): Promise<Usage> {
@@ -106,9 +111,12 @@ export class SubprocessSandbox implements Sandbox {
       });
       this.#child.once("exit", (code, signal) => {
         // What they wrote before they ended is still in the pipe.
-        void watched.end.then(() => {
-          resolve(this.#judge(watched.current().exitCode, code, signal, complaint.text));
-        });
+        const judge = async (): Promise<void> => {
+          await watched.end;
+          const { started, exitCode } = watched.current();
+          resolve(this.#judge(started ? exitCode : null, code, signal, complaint.text));
+        };
+        void judge();
       });
     });
     for (

@@ -6,18 +6,20 @@ import { isObject } from "../../../domain/unknown.ts";
 export interface Status {
   /** The init of the sandbox's pid namespace, as a process of ours. */
   readonly initPid: number | null;
+  /** False: the guest never ran, whatever else is said. */
+  readonly started: boolean;
   /** How the guest ended, as a shell says it; null: it never ran, or did not end by itself. */
   readonly exitCode: number | null;
 }
 
 const STATUS_MAX_CHARS = 16_384;
 
-/** Reads lines of JSON, as bubblewrap's --json-status-fd gives them. Calls `onInit` once the init is known. */
+/** Reads lines of JSON, as bubblewrap's --json-status-fd gives them, and `started`. Calls `onInit` once the init is known. */
 export function watchStatus(
   stream: Readable,
   onInit: (pid: number) => void,
 ): { readonly current: () => Status; readonly end: Promise<void> } {
-  let status: Status = { initPid: null, exitCode: null };
+  let status: Status = { initPid: null, started: true, exitCode: null };
   let rest = "";
   stream.setEncoding("utf8");
   stream.on("data", (text: string) => {
@@ -46,9 +48,10 @@ function parse(line: string): Partial<Status> {
     return {};
   }
   if (!isObject(said)) return {};
-  const { "child-pid": pid, "exit-code": exitCode } = said;
+  const { "child-pid": pid, started, "exit-code": exitCode } = said;
   return {
     ...(typeof pid === "number" ? { initPid: pid } : {}),
+    ...(typeof started === "boolean" ? { started } : {}),
     ...(typeof exitCode === "number" ? { exitCode } : {}),
   };
 }

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { existsSync, lstatSync, readlinkSync, statSync } from "node:fs";
 
 import type { Limits } from "../../../domain/limits.ts";
 
@@ -13,7 +13,13 @@ export interface View {
 }
 
 export type Entry =
-  | { readonly kind: "read-only"; readonly source: string; readonly target: string }
+  | {
+      readonly kind: "read-only";
+      readonly source: string;
+      readonly target: string;
+      /** The source is a file, not a folder. */
+      readonly isFile?: boolean;
+    }
   | { readonly kind: "device"; readonly target: string }
   | { readonly kind: "link"; readonly target: string; readonly to: string }
   | { readonly kind: "tmpfs"; readonly target: string; readonly bytes: number }
@@ -66,10 +72,10 @@ export interface ViewParts {
   readonly needs: readonly string[];
   /** Programs and data of the machine's PATH, for commands. */
   readonly programs: boolean;
-  /** Host path by path inside. */
-  readonly extra?: Readonly<Record<string, string>>;
+  readonly extra?: readonly Entry[];
 }
 
+/** Sorted so that parents come first, and without what a mount of a parent shows already. */
 export function systemView(parts: ViewParts): readonly Entry[] {
   const shown = [
     ...LIBRARY_FOLDERS,
@@ -80,14 +86,10 @@ export function systemView(parts: ViewParts): readonly Entry[] {
   const entries: Entry[] = [
     { kind: "read-only", source: parts.etc, target: "/etc" },
     ...shown,
-    ...parts.needs.map((path): Entry => ({ kind: "read-only", source: path, target: path })),
+    ...parts.needs.map((path): Entry => readOnly(path, path)),
     { kind: "read-only", source: parts.packageFolder, target: INSIDE.package },
     { kind: "read-only", source: parts.sdkFolder, target: INSIDE.sdk },
-    ...Object.entries(parts.extra ?? {}).map(([target, source]): Entry => ({
-      kind: "read-only",
-      source,
-      target,
-    })),
+    ...(parts.extra ?? []),
     ...DEVICES.map((target): Entry => ({ kind: "device", target })),
     ...Object.entries(DEVICE_LINKS).map(([name, to]): Entry => ({
       kind: "link",
@@ -99,7 +101,7 @@ export function systemView(parts: ViewParts): readonly Entry[] {
   return withoutCovered(entries);
 }
 
-/** The part of the view that depends on the limits of a run. */
+/** The part of the view that a guest can write to. Its sizes depend on the limits of a run: `withLimits`. */
 export function privateView(limits: Limits): readonly Entry[] {
   return [
     { kind: "tmpfs", target: "/tmp", bytes: limits.tmpBytes },
@@ -107,10 +109,23 @@ export function privateView(limits: Limits): readonly Entry[] {
   ];
 }
 
+/** The same view, with the sizes that these limits ask for. */
+export function withLimits(entries: readonly Entry[], limits: Limits): readonly Entry[] {
+  const sized = privateView(limits);
+  return entries.map((entry) =>
+    entry.kind === "tmpfs" ? (sized.find((other) => other.target === entry.target) ?? entry) : entry,
+  );
+}
+
 function hostEntry(path: string): Entry[] {
   if (!existsSync(path)) return [];
   if (lstatSync(path).isSymbolicLink()) return [{ kind: "link", target: path, to: readlinkSync(path) }];
-  return [{ kind: "read-only", source: path, target: path }];
+  return [readOnly(path, path)];
+}
+
+/** @throws Error from the file system: there is no such source */
+export function readOnly(source: string, target: string): Entry {
+  return { kind: "read-only", source, target, isFile: !statSync(source).isDirectory() };
 }
 
 /** Every mount costs time at every start: none for what a mount of a parent shows already. */

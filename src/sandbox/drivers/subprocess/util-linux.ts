@@ -1,0 +1,292 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import path from "node:path/posix";
+import { promisify } from "node:util";
+
+import { codeOf } from "../../../domain/unknown.ts";
+import { findAll } from "../../interpreters.ts";
+import { FD, INSIDE_ID } from "./launch.ts";
+import type { Launch, Variant } from "./launch.ts";
+import { quote } from "./quote.ts";
+import { findSeccompLoader } from "./seccomp-loader.ts";
+import type { SeccompLoader } from "./seccomp-loader.ts";
+import { INSIDE } from "./view.ts";
+import type { Entry } from "./view.ts";
+
+/** Its programs that are needed, besides a shell. */
+const PROGRAMS = ["unshare", "setpriv", "mount", "umount", "pivot_root"] as const;
+type Programs = Readonly<Record<(typeof PROGRAMS)[number], string>>;
+/** Inside, a program of the last steps before the guest. */
+const inside = (name: string): string => `${INSIDE.bin}/${name}`;
+/** Mount point of the host's root, for the moment between the change of root and its unmounting. */
+const OLD_ROOT = ".old";
+/** Files of an inode's size are not counted as bytes of a tmpfs; this many are enough for anybody. */
+const TMPFS_INODES = 100_000;
+const FILES_MAX = 2;
+/** For /whiskers when files are placed there. */
+const FILES_TMPFS_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The tools of util-linux, which every Linux has: unshare(1) makes the namespaces, and a shell, as their init,
+ * mounts what is visible and changes the root. The guest then gets a user namespace of its own, below the one
+ * that owns the mounts, with all capabilities dropped.
+ */
+export async function findUtilLinux(options: {
+  readonly searchPath: string;
+  readonly stateDirectory: string;
+  readonly shell: string;
+  readonly ulimitProcesses: string;
+}): Promise<Variant | null> {
+  const { searchPath, stateDirectory } = options;
+  const found = PROGRAMS.map((name) => [name, findAll(name, searchPath)[0]] as const);
+  if (found.some(([, program]) => program === undefined)) return null;
+  const programs = Object.fromEntries(found) as Programs;
+  const { stdout } = await promisify(execFile)(programs.unshare, ["--version"]);
+  const version = /\d+(?:\.\d+)+/u.exec(stdout)?.[0] ?? "";
+  const hostname = findAll("hostname", searchPath)[0] ?? null;
+  const loader = await findSeccompLoader(searchPath);
+  const own: readonly Entry[] = [
+    { kind: "read-only", source: programs.unshare, target: inside("unshare"), isFile: true },
+    { kind: "read-only", source: programs.setpriv, target: inside("setpriv"), isFile: true },
+    ...(loader === null
+      ? [{ kind: "read-only", source: "/bin/sh", target: inside("sh"), isFile: true } satisfies Entry]
+      : loader.entries),
+  ];
+  const roots = path.join(stateDirectory, "roots");
+  return {
+    version: `util-linux ${version}`,
+    entries: own,
+    seccomp: loader !== null,
+    prepare: async (entries) => [await makeRoot(roots, entries)],
+    command: (launch) => [
+      ...[programs.setpriv, "--pdeathsig", "KILL", "--"],
+      ...[
+        programs.unshare,
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "--pid",
+        "--net",
+        "--ipc",
+        "--uts",
+        "--cgroup",
+      ],
+      ...["--fork", "--kill-child", "--", options.shell, "-c"],
+      script(launch, programs, hostname, options.ulimitProcesses, rootOf(roots, launch.entries)),
+      "sh",
+      ...lastSteps(launch, loader),
+    ],
+  };
+}
+
+/** What the init of the sandbox does. It keeps only its capabilities inside, and no way for the guest to reach it. */
+function script(
+  launch: Launch,
+  programs: Programs,
+  hostname: string | null,
+  ulimitProcesses: string,
+  hostRoot: string,
+): string {
+  const root = launch.placeOf(hostRoot);
+  const lists = path.join(root, OLD_ROOT);
+  const { files } = launch;
+  // A POSIX shell has nine descriptors, and the last two are taken.
+  if (files.length > FILES_MAX) throw new Error(`at most ${FILES_MAX} files can be placed`);
+  const entries: readonly Entry[] = [
+    ...launch.entries,
+    ...(files.length === 0
+      ? []
+      : [{ kind: "tmpfs", target: INSIDE.files, bytes: FILES_TMPFS_BYTES } satisfies Entry]),
+  ];
+  const tmpfs = entries.filter((entry) => entry.kind === "tmpfs");
+  const mounted = entries.filter((entry) => entry.kind !== "link");
+  const late = mounted.filter((entry) => tmpfs.some((one) => entry.target.startsWith(`${one.target}/`)));
+  const early = mounted.filter((entry) => !late.includes(entry));
+  return [
+    "set -e",
+    // As the host sees it: /proc is still the host's.
+    "read -r pid _ </proc/self/stat",
+    String.raw`printf '{"child-pid":%s,"started":false}\n' "$pid" >&${FD.status}`,
+    ...(hostname === null ? [] : [`${quote(hostname)} whiskers`]),
+    // mount(8) reads its list from a regular file only. It reads all of it before the new root covers the file.
+    `${quote(programs.mount)} -t tmpfs -o size=1m,mode=0700 whiskers ${quote(lists)}`,
+    ...writeList(`${lists}/early`, [
+      `${field(root)} ${field(root)} none bind,${READ_ONLY}${inheritedFlags(root)} 0 0`,
+      ...early.map((entry) => fstabLine(root, entry, launch)),
+    ]),
+    ...writeList(
+      `${lists}/late`,
+      late.map((entry) => fstabLine(root, entry, launch)),
+    ),
+    `exec 9<${quote(`${lists}/late`)}`,
+    `${quote(programs.mount)} -a -T ${quote(`${lists}/early`)}`,
+    ...mountPoints(root, late),
+    ...files.flatMap((file, index) => [
+      `cat <&${FD.firstFile + index} >${quote(root + file)}`,
+      `exec ${FD.firstFile + index}<&-`,
+    ]),
+    ...(late.length === 0 ? [] : [`${quote(programs.mount)} -a -T /proc/self/fd/9`]),
+    "exec 9<&-",
+    ...(files.length === 0
+      ? []
+      : [`${quote(programs.mount)} -o remount,bind,${READ_ONLY} ${quote(root + INSIDE.files)}`]),
+    `cd ${quote(root)}`,
+    `${quote(programs.pivot_root)} . ${OLD_ROOT}`,
+    "cd /",
+    `/${OLD_ROOT}${quote(programs.umount)} -l /${OLD_ROOT}`,
+    `cd ${quote(launch.workingFolder)}`,
+    ...(launch.limitProcessesInside ? [`ulimit ${ulimitProcesses} ${launch.limits.processes + 1}`] : []),
+    // What a shell says of how the guest ended is not the guest's.
+    "exec 8>&2 2>/dev/null",
+    "code=0",
+    `"$@" 2>&8 8>&- || code=$?`,
+    String.raw`printf '{"exit-code":%s}\n' "$code" >&${FD.status}`,
+    'exit "$code"',
+  ].join("\n");
+}
+
+/** From the init to the guest: a user namespace of its own, nothing to gain, no capabilities, the filter. */
+function lastSteps(launch: Launch, loader: SeccompLoader | null): readonly string[] {
+  const load = loader === null ? null : loader.command(launch.seccomp);
+  return [
+    ...[
+      inside("unshare"),
+      "--user",
+      `--map-user=${INSIDE_ID}`,
+      `--map-group=${INSIDE_ID}`,
+      "--keep-caps",
+      "--",
+    ],
+    ...[
+      inside("setpriv"),
+      "--no-new-privs",
+      "--inh-caps=-all",
+      "--ambient-caps=-all",
+      "--bounding-set=-all",
+      "--",
+    ],
+    ...(load ?? startWithoutLoader()),
+    ...launch.argv,
+  ];
+}
+
+/** A shell can say that the guest starts, and close what it may not have. */
+function startWithoutLoader(): readonly string[] {
+  const script = `printf '{"started":true}\\n' >&${FD.status}; exec ${FD.status}>&- ${FD.seccomp}<&-; exec "$@"`;
+  return [inside("sh"), "-c", script, "sh"];
+}
+
+/** Set-uid programs and devices mean nothing anywhere in a sandbox. */
+const READ_ONLY = "ro,nosuid,nodev";
+
+function fstabLine(root: string, entry: Exclude<Entry, { kind: "link" }>, launch: Launch): string {
+  const target = field(root + entry.target);
+  switch (entry.kind) {
+    case "read-only": {
+      const source = launch.placeOf(entry.source);
+      return `${field(source)} ${target} none bind,${READ_ONLY}${inheritedFlags(source)} 0 0`;
+    }
+    case "device":
+      return `${field(entry.target)} ${target} none bind 0 0`;
+    case "tmpfs":
+      return `tmpfs ${target} tmpfs size=${entry.bytes},nr_inodes=${TMPFS_INODES},mode=0700,nosuid,nodev 0 0`;
+    case "proc":
+      // The init's arguments name folders of the host; see also bubblewrap.ts.
+      return `proc ${target} proc nosuid,nodev,noexec 0 0\ntmpfs ${target}/1 tmpfs ro,size=4k,mode=0000,nosuid,nodev 0 0`;
+  }
+}
+
+/** fstab(5) wants white space and backslashes as octal numbers. */
+function field(text: string): string {
+  return text.replaceAll(
+    /[\s\\]/gu,
+    (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`,
+  );
+}
+
+/** A user namespace may not take this away from what it was given. */
+function inheritedFlags(source: string): string {
+  let best = { folder: "", options: "" };
+  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
+    const [, , , , folder = "", options = ""] = line.split(" ");
+    const holds = folder === "/" || source === folder || source.startsWith(`${folder}/`);
+    if (holds && folder.length >= best.folder.length) best = { folder, options };
+  }
+  return best.options.split(",").includes("noexec") ? ",noexec" : "";
+}
+
+const END = "END-OF-LIST";
+
+function writeList(file: string, lines: readonly string[]): readonly string[] {
+  return [`cat >${quote(file)} <<'${END}'`, ...lines, END];
+}
+
+/** The tmpfs of a sandbox is empty: what is to be seen in it needs a place. */
+function mountPoints(root: string, entries: readonly Entry[]): readonly string[] {
+  const kinds = entries.map((entry) => ({ target: root + entry.target, isFile: isFileEntry(entry) }));
+  const folders = kinds.map(({ target, isFile }) => (isFile ? path.dirname(target) : target));
+  const files = kinds.filter(({ isFile }) => isFile).map(({ target }) => target);
+  return [
+    ...(folders.length === 0 ? [] : [`mkdir -p ${folders.map(quote).join(" ")}`]),
+    ...(files.length === 0 ? [] : [`touch ${files.map(quote).join(" ")}`]),
+  ];
+}
+
+function isFileEntry(entry: Entry): boolean {
+  if (entry.kind === "device") return true;
+  return entry.kind === "read-only" && entry.isFile === true;
+}
+
+function rootOf(roots: string, entries: readonly Entry[]): string {
+  const hash = createHash("sha256");
+  for (const entry of entries) {
+    const detail = entry.kind === "link" ? entry.to : String(isFileEntry(entry));
+    hash.update(`${entry.kind}\0${entry.target}\0${detail}\0`);
+  }
+  return path.join(roots, hash.digest("hex").slice(0, 32));
+}
+
+/**
+ * A folder with all mount points and links of a view, and nothing else: bound read-only, it is the root.
+ * Whole from its first moment, for any number of processes at once.
+ */
+async function makeRoot(roots: string, entries: readonly Entry[]): Promise<string> {
+  const root = rootOf(roots, entries);
+  if (await exists(root)) return root;
+  const draft = `${root}.${process.pid}.${Date.now()}`;
+  await makeFolder(draft, draft);
+  await makeFolder(draft, path.join(draft, OLD_ROOT));
+  await makeFolder(draft, path.join(draft, INSIDE.files));
+  for (const entry of entries) {
+    const target = path.join(draft, entry.target);
+    if (entry.kind === "link" || isFileEntry(entry)) await makeFolder(draft, path.dirname(target));
+    if (entry.kind === "link") await symlink(entry.to, target);
+    else if (isFileEntry(entry)) await writeFile(target, "", { mode: 0o644 });
+    else await makeFolder(draft, target);
+  }
+  try {
+    await rename(draft, root);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    if (codeOf(error) !== "ENOTEMPTY" && codeOf(error) !== "EEXIST") throw error;
+  }
+  return root;
+}
+
+/** Readable by every user, whatever the umask. */
+async function makeFolder(base: string, folder: string): Promise<void> {
+  if (folder !== base && folder.startsWith(`${base}/`)) await makeFolder(base, path.dirname(folder));
+  await mkdir(folder, { recursive: true });
+  await chmod(folder, 0o755);
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
