@@ -25,8 +25,8 @@ export interface Confinement {
 export interface Tools {
   readonly setpriv: string;
   readonly nsenter: string;
-  /** A POSIX shell; one that can close any descriptor, where there are such. */
-  readonly shell: string;
+  /** Command line of a POSIX shell; of one that can close any descriptor, where there are such. */
+  readonly shell: readonly string[];
 }
 
 const STACK_KIB = 8192;
@@ -43,7 +43,7 @@ export function confined(
   const { id, staged } = confinement;
   return [
     ...(staged ? [tools.nsenter, `--mount=/proc/self/fd/${FD.stage}`, "--"] : []),
-    tools.shell,
+    ...tools.shell,
     "-c",
     script(confinement),
     "sh",

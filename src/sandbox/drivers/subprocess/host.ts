@@ -44,6 +44,8 @@ export interface Host {
 
 /** POSIX asks of a shell no more than descriptors of one digit, and dash does no more. */
 const HIGHEST_OF_SH = 9;
+/** Its standard input is a socket, which bash takes for a remote login: it would run the .bashrc of our user. */
+const BASH = ["/bin/bash", "--norc"];
 const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export type SetUp =
@@ -85,7 +87,7 @@ async function findBase(options: SubprocessOptions): Promise<Base> {
   const cgroups = openCgroups();
   await cgroups?.reap(isStaleSandbox);
   const inherited = inheritedDescriptors();
-  const shell = inherited.some((fd) => fd > HIGHEST_OF_SH) ? "/bin/bash" : "/bin/sh";
+  const shell = inherited.some((fd) => fd > HIGHEST_OF_SH) ? BASH : ["/bin/sh"];
   // Drivers of one process do not get in each other's way.
   const instance = randomBytes(4).readUInt32BE() % 1_000_000;
   const draftName = `${process.pid}-${instance}`;
@@ -132,9 +134,9 @@ function findTool(name: string, searchPath: string): string {
 }
 
 /** Shells disagree on the letter: `-u` in bash and busybox, `-p` in dash. */
-function ulimitProcessesFlag(shell: string): "-u" | "-p" {
+function ulimitProcessesFlag([shell = "", ...flags]: readonly string[]): "-u" | "-p" {
   try {
-    execFileSync(shell, ["-c", "ulimit -u 1000"], { stdio: "ignore" });
+    execFileSync(shell, [...flags, "-c", "ulimit -u 1000"], { stdio: "ignore" });
     return "-u";
   } catch {
     return "-p";

@@ -36,7 +36,7 @@ const FILES_TMPFS_BYTES = 64 * 1024 * 1024;
 export async function findUtilLinux(options: {
   readonly searchPath: string;
   readonly stateDirectory: string;
-  readonly shell: string;
+  readonly shell: readonly string[];
   readonly ulimitProcesses: string;
 }): Promise<Variant | null> {
   const { searchPath, stateDirectory } = options;
@@ -73,7 +73,7 @@ export async function findUtilLinux(options: {
         "--uts",
         "--cgroup",
       ],
-      ...["--fork", "--kill-child", "--", options.shell, "-c"],
+      ...["--fork", "--kill-child", "--", ...options.shell, "-c"],
       script(launch, programs, hostname, options.ulimitProcesses, rootOf(roots, launch.entries)),
       "sh",
       ...lastSteps(launch, loader),

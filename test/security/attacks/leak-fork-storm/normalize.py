@@ -9,13 +9,17 @@ from probe import brief, attempt
 def run(meta, raw):
     if brief(raw)["turn"] == 1:
         for _ in range(8):
-            if os.fork() == 0:
-                os.setsid()
-                while True:
-                    try:
-                        os.fork()
-                    except OSError:
-                        pass
+            try:
+                if os.fork() > 0:
+                    continue
+            except OSError:
+                break
+            os.setsid()
+            while True:
+                try:
+                    os.fork()
+                except OSError:
+                    pass
         yield {"turn": 1}
         return
     yield attempt("processes", others)

@@ -25,8 +25,8 @@ def run(meta, raw):
     got = 0
     while True:
         try:
-            signal.alarm(1)
             signal.signal(signal.SIGALRM, stop)
+            signal.alarm(6)
             answer = os.read(reader, 12)
         except InterruptedError:
             break
