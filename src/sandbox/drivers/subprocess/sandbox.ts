@@ -8,7 +8,7 @@ import type { Protection, Usage } from "../../../domain/outcome.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { FD } from "./launch.ts";
 import type { Meter } from "./meter.ts";
-import { isAlive, listTree, startOf } from "./process-tree.ts";
+import { isAlive, listTree, startOf } from "../process-tree.ts";
 import { watchStatus } from "./status.ts";
 
 /** Between two looks whether the last process is gone, milliseconds: at first, and at most. */

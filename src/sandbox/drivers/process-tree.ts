@@ -8,6 +8,15 @@ export function listTree(root: number): readonly number[] {
   return found;
 }
 
+/** Living processes whose environment, as they were started, holds this entry; only those that we may look at. */
+export function listByEnvironment(entry: string): readonly number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter(
+      (pid) => pid > 0 && read(`/proc/${pid}/environ`)?.split("\0").includes(entry) === true && isAlive(pid),
+    );
+}
+
 /** It runs, or could: not ended, waited for or not. */
 export function isAlive(pid: number): boolean {
   const state = statFields(pid)?.[0];

@@ -1,0 +1,127 @@
+import { mkdir } from "node:fs/promises";
+
+import type { Protection, ProtectionName } from "../../../domain/outcome.ts";
+import type { Package } from "../../../domain/package.ts";
+import { WhiskersError } from "../../../errors.ts";
+import type { Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
+import { findAll, findPython } from "../../interpreters.ts";
+import { openProcess } from "./open-process.ts";
+import { openThread } from "./open-thread.ts";
+
+export interface InlineOptions {
+  /** A folder of this driver's own; made when missing. Absolute. */
+  readonly stateDirectory: string;
+  /** Holds `python/` and `typescript/`. Absolute. */
+  readonly sdkFolder: string;
+  /** The Python for packages that want no certain version, instead of the first on the PATH. */
+  readonly python?: string | undefined;
+  /** Where programs are looked for; the PATH when not given. */
+  readonly searchPath?: string | undefined;
+}
+
+export interface InlinePrepared extends Prepared {
+  /** Of Python; null: there is none to start. */
+  readonly interpreter: string | null;
+}
+
+/**
+ * No sandbox at all, for trusted code alone: JavaScript in a thread of this process, Python and commands as
+ * plain children with this process's user, files and network.
+ */
+export function createInlineDriver(options: InlineOptions): Driver {
+  return new InlineDriver(options);
+}
+
+const NAMES: readonly ProtectionName[] = [
+  "user-namespace",
+  "mount-namespace",
+  "pid-namespace",
+  "network-namespace",
+  "ipc-namespace",
+  "uts-namespace",
+  "cgroup-namespace",
+  "read-only-root",
+  "private-tmp",
+  "no-new-privileges",
+  "no-capabilities",
+  "unprivileged-uid",
+  "seccomp",
+  "memory-limit",
+  "process-limit",
+  "file-size-limit",
+  "open-files-limit",
+  "cpu-limit",
+];
+export const NO_PROTECTIONS: readonly Protection[] = NAMES.map((name) => ({ name, by: null }));
+
+class InlineDriver implements Driver {
+  readonly name = "inline";
+  readonly capabilities = {
+    isolates: false,
+    memoryLimit: false,
+    fork: true,
+    guests: ["python", "javascript", "command"],
+  } as const;
+  readonly #options: InlineOptions;
+  #count = 0;
+
+  constructor(options: InlineOptions) {
+    this.#options = options;
+  }
+
+  probe(): Promise<Probe> {
+    return Promise.resolve({
+      available: true,
+      version: `node ${process.versions.node}`,
+      protections: NO_PROTECTIONS,
+      advice: ["it isolates nothing: for trusted code only"],
+    });
+  }
+
+  async prepare(pkg: Package): Promise<InlinePrepared> {
+    const { guest } = pkg.manifest;
+    const searchPath = this.#searchPath;
+    switch (guest.kind) {
+      case "python": {
+        const python = guest.version === null ? this.#options.python : undefined;
+        const found = await findPython(guest.version, { python, searchPath });
+        const environment = { name: "python", version: found.version, digest: null };
+        return { pkg, environment, interpreter: found.executable };
+      }
+      case "javascript":
+        return {
+          pkg,
+          environment: { name: "node", version: process.versions.node, digest: null },
+          interpreter: null,
+        };
+      case "command": {
+        const [program = ""] = guest.argv;
+        if (!program.includes("/") && findAll(program, searchPath).length === 0) {
+          throw new WhiskersError(
+            "environment-missing",
+            `no program ${program}: looked for it in ${searchPath}`,
+          );
+        }
+        return { pkg, environment: { name: "command", version: "", digest: null }, interpreter: null };
+      }
+    }
+  }
+
+  async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {
+    const { stateDirectory, sdkFolder } = this.#options;
+    this.#count += 1;
+    const parts = {
+      id: `whiskers-inline-${process.pid}-${this.#count}`,
+      sdkFolder,
+      stateDirectory,
+      searchPath: this.#searchPath,
+    };
+    if (prepared.pkg.manifest.guest.kind === "javascript") return openThread(prepared, request, parts);
+    await mkdir(stateDirectory, { recursive: true });
+    return openProcess(prepared as InlinePrepared, request, parts);
+  }
+
+  get #searchPath(): string {
+    return this.#options.searchPath ?? process.env["PATH"] ?? "";
+  }
+}
