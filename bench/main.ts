@@ -52,8 +52,15 @@ function driversFor(home: string, python: string): readonly Driver[] {
     sdkFolder: resolve(import.meta.dirname, "../sdk"),
     python,
   };
-  const renamed = (driver: Driver, name: string): Driver =>
-    Object.create(driver, { name: { value: name } }) as Driver;
+  const renamed = (driver: Driver, name: string): Driver => ({
+    name,
+    get capabilities() {
+      return driver.capabilities;
+    },
+    probe: () => driver.probe(),
+    prepare: (pkg) => driver.prepare(pkg),
+    open: (prepared, request) => driver.open(prepared, request),
+  });
   return [
     renamed(createSubprocessDriver({ ...common, variant: "bubblewrap" }), "bubblewrap"),
     renamed(createSubprocessDriver({ ...common, variant: "util-linux" }), "util-linux"),
