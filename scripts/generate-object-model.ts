@@ -6,10 +6,15 @@ import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { dirname, join } from "node:path";
 
 import { hostTable } from "./object-model/host-table.ts";
+import { jsonSchemas } from "./object-model/json-schemas.ts";
 import { readModel, REPOSITORY } from "./object-model/model.ts";
+import { pythonClasses } from "./object-model/python-classes.ts";
+import { typescriptClasses } from "./object-model/typescript-classes.ts";
 
 const model = readModel();
-const files = hostTable(model);
+const files = new Map(
+  [jsonSchemas, hostTable, pythonClasses, typescriptClasses].flatMap((generate) => [...generate(model)]),
+);
 
 process.exitCode = process.argv.includes("--check") ? check() : write();
 

@@ -91,7 +91,7 @@ export class Guest {
       if (typeof normalizer !== "function") throw new TypeError("the normalizer is no function");
       const raw = raws[0]?.content ?? Buffer.alloc(0);
       await collect(Reflect.apply(normalizer, undefined, [withShortCuts(meta, raws), raw]), output);
-      await output.flush();
+      await output.finish();
       this.#output = null;
       attachLog(null);
       await output.send(DONE, `{"records":${output.count}}`);

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 
 import { encodeFrame, LOG, PAYLOAD_MAX_BYTES, RECORDS } from "./frames.ts";
 import type { GuestStream } from "./frames.ts";
+import { RecordEncoder } from "./records.ts";
 
 const BATCH_LENGTH = 64 * 1024;
 const BATCH_MS = 1000;
@@ -15,6 +16,7 @@ export class RunOutput {
   count = 0;
   #batch = "";
   #sentAtMs = performance.now();
+  readonly #encoder = new RecordEncoder();
 
   constructor(stream: GuestStream, run: number) {
     this.#stream = stream;
@@ -23,7 +25,19 @@ export class RunOutput {
 
   /** A promise when the host has to catch up first. @throws TypeError a record that has no JSON form */
   record(record: unknown): void | Promise<void> {
-    const line = this.#encode(record);
+    return this.#add(this.#encode(() => this.#encoder.encode(record)));
+  }
+
+  /** Sends what is left, once the normalizer has given all. */
+  async finish(): Promise<void> {
+    for (const line of this.#encoder.finish()) {
+      const sent = this.#add(this.#encode(() => line));
+      if (sent !== undefined) await sent;
+    }
+    await this.flush();
+  }
+
+  #add(line: string): void | Promise<void> {
     let sent: void | Promise<void> = undefined;
     if ((this.#batch.length + line.length) * BYTES_PER_UNIT >= PAYLOAD_MAX_BYTES) sent = this.flush();
     this.count += 1;
@@ -48,16 +62,13 @@ export class RunOutput {
     return this.#stream.write(encodeFrame(kind, this.run, payload));
   }
 
-  #encode(record: unknown): string {
-    let text: string | undefined;
+  #encode(write: () => string): string {
+    let text: string;
     try {
-      text = JSON.stringify(record);
+      text = write();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new TypeError(`record ${this.count} cannot be written as JSON: ${reason}`, { cause: error });
-    }
-    if (text === undefined) {
-      throw new TypeError(`record ${this.count} cannot be written as JSON: it is of type ${typeof record}`);
     }
     if (text.length * BYTES_PER_UNIT >= PAYLOAD_MAX_BYTES && Buffer.byteLength(text) >= PAYLOAD_MAX_BYTES) {
       throw new RangeError(`record ${this.count} does not fit into a frame of ${PAYLOAD_MAX_BYTES} bytes`);

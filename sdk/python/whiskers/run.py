@@ -50,12 +50,36 @@ class Run:
         self._sent_at = monotonic()
         # Threads of a normalizer may log while it yields.
         self._lock = allocate_lock()
+        self._encode_dict = None
+        self._encoder = None
 
-    def record(self, encode, record):
+    def record(self, record):
         try:
-            line = encode(record)
+            line = self._encode(record)
         except (TypeError, ValueError, RecursionError) as error:
             raise type(error)("record %d cannot be written as JSON: %s" % (self.count, error)) from None
+        self._add(line)
+
+    def finish(self):
+        """Sends what is left, once the normalizer has yielded all."""
+        if self._encoder is not None:
+            for line in self._encoder.finish():
+                self._add(line)
+        self.flush()
+
+    def _encode(self, record):
+        if self._encoder is None:
+            # Whoever yields only dicts does not pay for the classes.
+            if type(record) is dict and "whiskers.records" not in sys.modules:
+                if self._encode_dict is None:
+                    self._encode_dict = codec.encoder()
+                return self._encode_dict(record)
+            from whiskers.records import Encoder
+
+            self._encoder = Encoder()
+        return self._encoder.encode(record)
+
+    def _add(self, line):
         size = len(line) + 1
         if size > frames.PAYLOAD_MAX_BYTES:
             raise ValueError("record %d has %d bytes; at most %d" % (self.count, size, frames.PAYLOAD_MAX_BYTES))
@@ -141,7 +165,7 @@ def execute(function, fd, number, request, raws):
     log.attach(run)
     try:
         _collect(run, function(meta, raw))
-        run.flush()
+        run.finish()
         end, payload = frames.DONE, b'{"records":%d}' % run.count
     except BaseException as error:
         end, payload = frames.FAILED, failure.payload(error)
@@ -168,24 +192,22 @@ async def _collect_async(run, result):
     if hasattr(result, "__await__"):
         result = await result
     if hasattr(result, "__aiter__"):
-        encode = codec.encoder()
         async for record in result:
-            run.record(encode, record)
+            run.record(record)
     else:
         _collect_sync(run, result)
 
 
 def _collect_sync(run, result):
-    encode = codec.encoder()
     if result is None:
         return
-    if isinstance(result, dict) or hasattr(result, "to_json"):
-        run.record(encode, result)
+    if isinstance(result, dict) or getattr(result, "is_record", False):
+        run.record(result)
     elif isinstance(result, (str, bytes, bytearray)) or not hasattr(result, "__iter__"):
         raise TypeError("the normalizer gave a %s instead of records" % type(result).__qualname__)
     else:
         for record in result:
-            run.record(encode, record)
+            run.record(record)
 
 
 def _flush_prints():
