@@ -74,7 +74,7 @@ export async function findUtilLinux(options: {
         "--cgroup",
       ],
       ...["--fork", "--kill-child", "--", ...options.shell, "-c"],
-      script(launch, programs, hostname, options.ulimitProcesses, rootOf(roots, launch.entries)),
+      initScript(launch, programs, hostname, options.ulimitProcesses, rootOf(roots, launch.entries)),
       "sh",
       ...lastSteps(launch, loader),
     ],
@@ -82,7 +82,7 @@ export async function findUtilLinux(options: {
 }
 
 /** What the init of the sandbox does. It keeps only its capabilities inside, and no way for the guest to reach it. */
-function script(
+function initScript(
   launch: Launch,
   programs: Programs,
   hostname: string | null,
@@ -90,6 +90,7 @@ function script(
   hostRoot: string,
 ): string {
   const root = launch.placeOf(hostRoot);
+  const mount = quote(programs.mount);
   const lists = path.join(root, OLD_ROOT);
   const { files } = launch;
   // A POSIX shell has nine descriptors, and the last two are taken.
@@ -110,28 +111,28 @@ function script(
     "read -r pid _ </proc/self/stat",
     String.raw`printf '{"child-pid":%s,"started":false}\n' "$pid" >&${FD.status}`,
     ...(hostname === null ? [] : [`${quote(hostname)} whiskers`]),
-    // mount(8) reads its list from a regular file only. It reads all of it before the new root covers the file.
-    `${quote(programs.mount)} -t tmpfs -o size=1m,mode=0700 whiskers ${quote(lists)}`,
-    ...writeList(`${lists}/early`, [
-      `${field(root)} ${field(root)} none bind,${READ_ONLY}${inheritedFlags(root)} 0 0`,
-      ...early.map((entry) => fstabLine(root, entry, launch)),
-    ]),
+    // mount(8) reads its list from regular files only: they are opened before the new root covers them.
+    `${mount} -t tmpfs -o size=1m,mode=0700 whiskers ${quote(lists)}`,
+    ...writeList(
+      `${lists}/early`,
+      early.map((entry) => fstabLine(root, entry, launch)),
+    ),
     ...writeList(
       `${lists}/late`,
       late.map((entry) => fstabLine(root, entry, launch)),
     ),
-    `exec 9<${quote(`${lists}/late`)}`,
-    `${quote(programs.mount)} -a -T ${quote(`${lists}/early`)}`,
+    `exec 8<${quote(`${lists}/early`)} 9<${quote(`${lists}/late`)}`,
+    // Not in the list: it would be taken for done already where the folder is a mount itself.
+    `${mount} -o bind,${READ_ONLY}${inheritedFlags(root)} ${quote(root)} ${quote(root)}`,
+    `${mount} -a -T /proc/self/fd/8`,
     ...mountPoints(root, late),
     ...files.flatMap((file, index) => [
       `cat <&${FD.firstFile + index} >${quote(root + file)}`,
       `exec ${FD.firstFile + index}<&-`,
     ]),
-    ...(late.length === 0 ? [] : [`${quote(programs.mount)} -a -T /proc/self/fd/9`]),
-    "exec 9<&-",
-    ...(files.length === 0
-      ? []
-      : [`${quote(programs.mount)} -o remount,bind,${READ_ONLY} ${quote(root + INSIDE.files)}`]),
+    ...(late.length === 0 ? [] : [`${mount} -a -T /proc/self/fd/9`]),
+    "exec 8<&- 9<&-",
+    ...(files.length === 0 ? [] : [`${mount} -o remount,bind,${READ_ONLY} ${quote(root + INSIDE.files)}`]),
     `cd ${quote(root)}`,
     `${quote(programs.pivot_root)} . ${OLD_ROOT}`,
     "cd /",

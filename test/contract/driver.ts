@@ -1,0 +1,453 @@
+/** What every driver has to keep, src/sandbox/driver.ts: run by each of them in a file of its own. */
+import assert from "node:assert/strict";
+import { globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, describe, it } from "node:test";
+import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
+import type { Limits } from "../../src/domain/limits.ts";
+import type { Guest, Package } from "../../src/domain/package.ts";
+import { WhiskersError } from "../../src/errors.ts";
+import type { Driver, Ending, OpenRequest, Sandbox } from "../../src/sandbox/driver.ts";
+
+const MiB = 1024 * 1024;
+const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
+const LIMITS: Limits = { ...DEFAULT_LIMITS, memoryBytes: 96 * MiB, processes: 32, tmpBytes: 8 * MiB };
+
+export interface DriverFolders {
+  readonly stateDirectory: string;
+  readonly sdkFolder: string;
+}
+
+/** Registers the contract's tests for one driver. A part that it cannot have is skipped, with the reason. */
+export function driverContract(name: string, makeDriver: (folders: DriverFolders) => Driver): void {
+  describe(`driver contract: ${name}`, { concurrency: 2 }, () => {
+    let bench: Bench;
+    before(async () => {
+      bench = await openBench(makeDriver);
+    });
+    after(async () => {
+      await bench.close();
+    });
+    const test = (title: string, run: (bench: Bench, t: TestContext) => Promise<void>): void => {
+      it(title, async (t) => {
+        if (bench.unavailable === null) await run(bench, t);
+        else t.skip(bench.unavailable);
+      });
+    };
+
+    test("probe says which protections are in force, and by what", async ({ driver }) => {
+      const probe = await driver.probe();
+      assert.ok(probe.available);
+      assert.match(probe.version, /\d/u);
+      assert.equal(new Set(probe.protections.map((one) => one.name)).size, 18);
+      if (!driver.capabilities.isolates) assert.ok(probe.protections.every((one) => one.by === null));
+      const memory = probe.protections.find((one) => one.name === "memory-limit");
+      if (driver.capabilities.memoryLimit) assert.notEqual(memory?.by, null);
+    });
+
+    test("prepare names what is missing and where it was looked for", async ({ driver, command }) => {
+      const python = command(["true"], { kind: "python", version: "3.79", module: "n", callable: "run" });
+      for (const pkg of [python, command(["no-such-program-here"])]) {
+        await assert.rejects(driver.prepare(pkg), (error) => {
+          assert.ok(error instanceof WhiskersError);
+          assert.equal(error.code, "environment-missing");
+          assert.match(error.message, /3\.79|no-such-program-here/u);
+          assert.match(error.message, /\/bin/u);
+          return true;
+        });
+      }
+    });
+
+    test("prepare is idempotent and names the environment", async ({ driver, folder }) => {
+      const pkg = pythonPackage(folder);
+      const [one, two] = [await driver.prepare(pkg), await driver.prepare(pkg)];
+      assert.deepEqual(one.environment, two.environment);
+      assert.equal(one.environment.name, "python");
+      assert.match(one.environment.version, /^3\.\d+\.\d+$/u);
+      assert.equal(two.pkg, pkg);
+    });
+
+    for (const kind of ["python", "javascript"] as const) {
+      test(`a ${kind} guest gets ready, and ends when its input does`, async ({ driver, folder }) => {
+        const pkg = kind === "python" ? pythonPackage(folder) : javascriptPackage(folder);
+        const sandbox = await open(driver, pkg);
+        try {
+          const ready = await firstBytes(sandbox, 5);
+          assert.equal(ready[4], 0x10, "the first frame is `ready`");
+          sandbox.input.end();
+          assert.equal((await sandbox.ended).exitCode, 0);
+        } finally {
+          await sandbox.close();
+        }
+      });
+    }
+
+    test("input, output and errors are three streams of bytes", async ({ driver, command }) => {
+      const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));
+      const { output, errors, ending } = await runCommand(
+        driver,
+        command(["sh", "-c", "cat; echo warning >&2"]),
+        {
+          input: bytes,
+        },
+      );
+      assert.deepEqual(output, bytes);
+      assert.equal(errors.toString(), "warning\n");
+      assert.deepEqual(ending, { exitCode: 0, signal: null, outOfMemory: false, runtimeError: null });
+    });
+
+    test("the guest's exit code and signal are told as they were", async ({ driver, command }) => {
+      const end = async (script: string): Promise<Ending> =>
+        (await runCommand(driver, command(["sh", "-c", script]))).ending;
+      assert.equal((await end("exit 0")).exitCode, 0);
+      assert.equal((await end("exit 7")).exitCode, 7);
+      assert.equal((await end("exit 127")).exitCode, 127);
+      assert.equal((await end("kill -9 $$")).signal, "SIGKILL");
+      assert.equal((await end("kill -11 $$")).signal, "SIGSEGV");
+      assert.equal((await end("kill -15 $$")).signal, "SIGTERM");
+    });
+
+    test("a guest cannot pass its own failure off as the runtime's", async ({ driver, command }) => {
+      const script = `echo '{"exit-code": 0, "started": false}' >&3; echo 'bwrap: cannot make a sandbox' >&2; exit 1`;
+      const { ending } = await runCommand(driver, command(["sh", "-c", `(${script}) 2>&1; exit 1`]));
+      assert.deepEqual(ending, { exitCode: 1, signal: null, outOfMemory: false, runtimeError: null });
+    });
+
+    test("files are placed for the guest to read", async ({ driver, command }) => {
+      const content = Buffer.from(JSON.stringify({ filler: "x".repeat(300_000) }));
+      const { output, ending } = await runCommand(driver, command(["sh", "-c", 'cat "$WHISKERS_META"']), {
+        files: [{ name: "meta.json", content }],
+      });
+      assert.deepEqual(output, content);
+      assert.equal(ending.exitCode, 0);
+    });
+
+    test("nothing of the runner's environment is passed on", async ({ driver, command }) => {
+      const secret = "whiskers-test-secret";
+      process.env["WHISKERS_TEST_SECRET"] = secret;
+      const { output } = await runCommand(driver, command(["sh", "-c", "env; cat /proc/self/environ"]));
+      assert.ok(!output.includes(secret), "the variable was seen");
+    });
+
+    test("the guest has descriptors 0, 1 and 2 alone", async ({ driver, command }, t) => {
+      if (!driver.capabilities.isolates) {
+        t.skip("it does not isolate: Node.js closes its own descriptors, not those that it was started with");
+        return;
+      }
+      const files = [{ name: "meta.json", content: Buffer.from("{}") }];
+      const script = 'for fd in /proc/self/fd/*; do echo "${fd##*/}"; done';
+      const { output } = await runCommand(driver, command(["sh", "-c", script]), { files });
+      const descriptors = output.toString().trim().split("\n").map(Number);
+      // The shell itself holds one more: the folder that it lists.
+      assert.deepEqual(descriptors.slice(0, 3), [0, 1, 2]);
+      assert.ok(descriptors.length <= 4, `it has ${descriptors.join(", ")}`);
+    });
+
+    test("kill ends daemons too", async (one) => {
+      const { driver, command } = one;
+      const mark = markOf(one);
+      const daemon = `(setsid sh -c 'trap "" TERM HUP; exec sleep ${mark}' >/dev/null 2>&1 &)`;
+      const sandbox = await open(driver, command(["sh", "-c", `${daemon}; echo ready; sleep ${mark}`]));
+      await firstBytes(sandbox, 6);
+      assert.ok(
+        (
+          await waitFor(
+            () => findProcesses(mark),
+            (found) => found.length >= 2,
+          )
+        ).length >= 2,
+      );
+      sandbox.signal("kill");
+      const ending = await sandbox.ended;
+      assert.equal(ending.runtimeError, null);
+      assert.deepEqual(findProcesses(mark), []);
+      await sandbox.close();
+    });
+
+    test("a daemon does not outlive the guest", async (one) => {
+      const { driver, command } = one;
+      const mark = markOf(one);
+      const script = `(setsid sleep ${mark} >/dev/null 2>&1 </dev/null &); exit 3`;
+      const { ending } = await runCommand(driver, command(["sh", "-c", script]));
+      assert.equal(ending.exitCode, 3);
+      assert.deepEqual(findProcesses(mark), []);
+    });
+
+    test("terminate asks every process, and lets it end as it likes", async (one) => {
+      const { driver, command } = one;
+      const mark = markOf(one);
+      const script = `trap 'echo asked; exit 5' TERM; (trap 'echo child asked' TERM; sleep ${mark} & wait) & echo ready; wait; wait`;
+      const sandbox = await open(driver, command(["sh", "-c", script]));
+      const text = collect(sandbox.output);
+      await waitFor(text, (said) => said.includes("ready"));
+      await waitFor(
+        () => findProcesses(mark),
+        (found) => found.length > 0,
+      );
+      sandbox.signal("terminate");
+      const ending = await sandbox.ended;
+      assert.match(text().toString(), /\basked/u);
+      assert.equal(ending.exitCode, 5);
+      await sandbox.close();
+    });
+
+    test("terminate can be ignored, kill cannot", async ({ driver, command }) => {
+      const sandbox = await open(
+        driver,
+        command(["sh", "-c", "trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done"]),
+      );
+      const text = collect(sandbox.output);
+      await waitFor(text, (said) => said.includes("ready"));
+      sandbox.signal("terminate");
+      await waitFor(text, (said) => said.includes("no"));
+      sandbox.signal("kill");
+      sandbox.signal("kill");
+      const { exitCode, signal } = await sandbox.ended;
+      assert.deepEqual({ exitCode, signal }, { exitCode: null, signal: "SIGKILL" });
+      await sandbox.close();
+    });
+
+    test("usage tells CPU time and peak memory", async ({ driver, command }) => {
+      const script = `perl -e '$x = "x" x 20_000_000; $i = 0; $i++ while $i < 4_000_000; print "done"; sleep 1'`;
+      const sandbox = await open(driver, command(["sh", "-c", script]));
+      await firstBytes(sandbox, 4);
+      const { cpuMs, peakMemoryBytes } = await sandbox.usage();
+      assert.ok(cpuMs !== null && cpuMs > 50 && cpuMs < 10_000, `${cpuMs} ms`);
+      assert.ok(peakMemoryBytes !== null && peakMemoryBytes > 18 * MiB, `${peakMemoryBytes} bytes`);
+      await sandbox.close();
+      assert.ok(((await sandbox.usage()).cpuMs ?? 0) >= cpuMs, "it is known after the end too");
+    });
+
+    test("too much memory is told apart from a crash", async ({ driver, command }, t) => {
+      if (!driver.capabilities.isolates) {
+        t.skip("it does not limit memory");
+        return;
+      }
+      // Two that are each below the limit: only together they are above it.
+      const eat = `perl -e '$x = "x" x 60_000_000; print "."; sleep 20'`;
+      const { ending } = await runCommand(driver, command(["sh", "-c", `${eat} & ${eat} & wait; wait`]));
+      assert.equal(ending.outOfMemory, true);
+      assert.equal(ending.runtimeError, null);
+    });
+
+    test("many at once do not know of each other", async ({ driver, command }) => {
+      const pkg = command(["sh", "-c", "cat; echo mine >/tmp/whiskers-$$; ls /tmp | grep -c whiskers-"]);
+      const runs = await Promise.all(
+        Array.from({ length: 8 }, (_, index) =>
+          runCommand(driver, pkg, { input: Buffer.from(`run ${index} `) }),
+        ),
+      );
+      const [first] = runs;
+      for (const [index, { output }] of runs.entries()) {
+        assert.ok(output.toString().startsWith(`run ${index} `), output.toString());
+        if (driver.capabilities.isolates) assert.equal(output.toString(), `run ${index} 1\n`);
+      }
+      assert.equal(new Set(runs.map((run) => run.id)).size, runs.length, `ids as ${first?.id}`);
+      if (!driver.capabilities.isolates) {
+        for (const file of globSync("/tmp/whiskers-[0-9]*")) if (/-\d+$/u.test(file)) rmSync(file);
+      }
+    });
+
+    test("close is idempotent, ends what lives, and leaves nothing", async (one) => {
+      const { driver, command, stateDirectory } = one;
+      const mark = markOf(one);
+      const mounts = countMounts();
+      const sandbox = await open(driver, command(["sh", "-c", `echo ready; sleep ${mark}`]), {
+        files: [{ name: "meta.json", content: Buffer.from("{}") }],
+      });
+      await firstBytes(sandbox, 6);
+      const filesBefore = readdirSync(stateDirectory).filter((file) => file.includes(sandbox.id));
+      await Promise.all([sandbox.close(), sandbox.close()]);
+      await sandbox.close();
+      const ending = await sandbox.ended;
+      assert.equal(ending.runtimeError, null);
+      assert.deepEqual(findProcesses(mark), []);
+      assert.ok(filesBefore.length <= 1);
+      assert.deepEqual(
+        readdirSync(stateDirectory).filter((file) => file.includes(sandbox.id)),
+        [],
+      );
+      assert.deepEqual(globSync(`/sys/fs/cgroup/**/*${sandbox.id}*`), []);
+      assert.ok(countMounts() <= mounts);
+    });
+
+    test("input to a guest that has ended does no harm", async ({ driver, command }) => {
+      const sandbox = await open(driver, command(["true"]));
+      await sandbox.ended;
+      for (let index = 0; index < 20; index += 1) sandbox.input.write(Buffer.alloc(100_000));
+      await delay(20);
+      await sandbox.close();
+    });
+
+    test("its limits on processes, files and descriptors hold", async ({ driver, command }, t) => {
+      if (!driver.capabilities.isolates) {
+        t.skip("it sets no limits");
+        return;
+      }
+      const script = [
+        "perl -e 'for (1..64) { $p = fork(); last unless defined $p; if (!$p) { select(undef, undef, undef, 0.3); exit } $n++ } 1 while wait() > 0; print qq(processes $n\\n)'",
+        "head -c 20000000 /dev/zero >/tmp/big",
+        "ls -l /tmp/big | { read -r a b c d size f; echo size $size; }",
+        "ulimit -n | { read -r n; echo descriptors $n; }",
+      ];
+      const { output } = await runCommand(driver, command(["sh", "-c", script.join("\n")]));
+      const said = Object.fromEntries(
+        output
+          .toString()
+          .split("\n")
+          .map((line) => line.split(" ")),
+      ) as Record<string, string>;
+      const processes = Number(said["processes"]);
+      assert.ok(processes > 0 && processes <= LIMITS.processes, `${processes} processes`);
+      assert.ok(Number(said["size"]) <= LIMITS.tmpBytes, `a file of ${said["size"]} bytes`);
+      assert.equal(Number(said["descriptors"]), LIMITS.openFiles);
+    });
+  });
+}
+
+interface Bench {
+  readonly driver: Driver;
+  readonly folder: string;
+  readonly stateDirectory: string;
+  readonly unavailable: string | null;
+  command(argv: readonly string[], guest?: Guest): Package;
+  close(): Promise<void>;
+}
+
+async function openBench(makeDriver: (folders: DriverFolders) => Driver): Promise<Bench> {
+  const root = mkdtempSync(path.join(tmpdir(), "whiskers-contract-"));
+  const folder = path.join(root, "package");
+  const stateDirectory = path.join(root, "state");
+  mkdirSync(folder);
+  mkdirSync(stateDirectory);
+  writeFileSync(path.join(folder, "normalize.py"), "def run(meta, raw):\n    return []\n");
+  writeFileSync(path.join(folder, "normalize.mjs"), "export async function* run() {}\n");
+  const driver = makeDriver({ stateDirectory, sdkFolder: SDK_FOLDER });
+  const probe = await driver.probe();
+  let count = 0;
+  return {
+    driver,
+    folder,
+    stateDirectory,
+    unavailable: probe.available ? null : `not available here: ${probe.reason}`,
+    command: (argv, guest) =>
+      packageOf(folder, guest ?? { kind: "command", argv }, `command-${(count += 1)}`),
+    close: () => {
+      rmSync(root, { recursive: true, force: true });
+      return Promise.resolve();
+    },
+  };
+}
+
+function pythonPackage(folder: string): Package {
+  return packageOf(folder, { kind: "python", version: null, module: "normalize", callable: "run" }, "python");
+}
+
+function javascriptPackage(folder: string): Package {
+  return packageOf(folder, { kind: "javascript", file: "normalize.mjs", export: "run" }, "javascript");
+}
+
+function packageOf(folder: string, guest: Guest, name: string): Package {
+  return {
+    digest: `sha256:${Buffer.from(name).toString("hex").padStart(64, "0")}`,
+    folder,
+    manifest: {
+      id: name,
+      name,
+      description: null,
+      version: null,
+      consumes: [],
+      produces: [],
+      guest,
+      limits: {},
+      schema: "openkat/1",
+      onInvalid: "fail",
+    },
+  };
+}
+
+async function open(driver: Driver, pkg: Package, request: Partial<OpenRequest> = {}): Promise<Sandbox> {
+  const prepared = await driver.prepare(pkg);
+  const sandbox = await driver.open(prepared, { limits: LIMITS, state: "fresh", files: [], ...request });
+  sandbox.errors.resume();
+  return sandbox;
+}
+
+async function runCommand(
+  driver: Driver,
+  pkg: Package,
+  { input = Buffer.alloc(0), files = [] }: { input?: Buffer; files?: OpenRequest["files"] } = {},
+): Promise<{ id: string; output: Buffer; errors: Buffer; ending: Ending }> {
+  const prepared = await driver.prepare(pkg);
+  const sandbox = await driver.open(prepared, { limits: LIMITS, state: "fresh", files });
+  const [output, errors] = [collect(sandbox.output), collect(sandbox.errors)];
+  const closed = Promise.all([endOf(sandbox.output), endOf(sandbox.errors)]);
+  sandbox.input.end(input);
+  try {
+    const ending = await sandbox.ended;
+    await closed;
+    return { id: sandbox.id, output: output(), errors: errors(), ending };
+  } finally {
+    await sandbox.close();
+  }
+}
+
+function collect(stream: Sandbox["output"]): () => Buffer {
+  const chunks: Buffer[] = [];
+  stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks);
+}
+
+function endOf(stream: Sandbox["output"]): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once("end", resolve);
+    stream.once("close", resolve);
+  });
+}
+
+async function firstBytes(sandbox: Sandbox, count: number): Promise<Buffer> {
+  const said = collect(sandbox.output);
+  const over = sandbox.ended.then(() => true);
+  while (said().length < count) {
+    if (await Promise.race([over, delay(2, false)])) break;
+  }
+  return said();
+}
+
+/** A number that no other process has among its arguments. */
+function markOf({ stateDirectory }: Bench): string {
+  const seconds = 1000 + Math.floor(Math.random() * 8_000_000);
+  assert.ok(stateDirectory !== "");
+  return String(seconds);
+}
+
+function findProcesses(mark: string): readonly number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      try {
+        // A process that has ended has no arguments any more.
+        const argv = readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
+        return argv[0]?.endsWith("sleep") === true && argv[1] === mark;
+      } catch {
+        return false;
+      }
+    });
+}
+
+async function waitFor<T>(look: () => T, isIt: (seen: T) => boolean): Promise<T> {
+  for (const giveUpAtMs = performance.now() + 10_000; performance.now() < giveUpAtMs;) {
+    const seen = look();
+    if (isIt(seen)) return seen;
+    await delay(5);
+  }
+  return look();
+}
+
+function countMounts(): number {
+  return readFileSync("/proc/self/mountinfo", "utf8").trim().split("\n").length;
+}
