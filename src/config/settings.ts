@@ -3,8 +3,12 @@ import path from "node:path";
 
 import { didYouMean } from "../domain/closest.ts";
 import { WhiskersError } from "../errors.ts";
+import { type Environment, readTable, type SettingTable } from "./setting.ts";
+import { SUPERVISOR_SETTINGS } from "./supervisor-settings.ts";
 
-/** Every setting, read once from the environment and then passed down. */
+export type { Environment } from "./setting.ts";
+
+/** The settings of every command, read once from the environment and then passed down. */
 export interface Settings {
   /** Where state is kept: packages, caches, the embedded database. Absolute. */
   readonly home: string;
@@ -13,23 +17,10 @@ export interface Settings {
   readonly state: "auto" | "fresh" | "fork" | "reuse";
 }
 
-interface Setting<Key extends keyof Settings> {
-  readonly name: string;
-  readonly description: string;
-  /** The value of a variable that is set, or undefined when it cannot be used. */
-  parse(text: string): Settings[Key] | undefined;
-  /** What `parse` takes, for people. */
-  readonly expects: string;
-  /** The value when the variable is not set or empty. */
-  otherwise(env: Environment): Settings[Key];
-}
-
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 const STATES = ["auto", "fresh", "fork", "reuse"] as const;
 
-/** The table of settings. `whiskers config` prints it. */
-export const SETTINGS: { readonly [Key in keyof Settings]: Setting<Key> } = {
+/** The table of settings. `whiskers config` prints it, and that of the supervisor. */
+export const SETTINGS: SettingTable<Settings> = {
   home: {
     name: "WHISKERS_HOME",
     description: "Folder for state on disk: copies of packages, caches, the embedded database.",
@@ -55,39 +46,22 @@ export const SETTINGS: { readonly [Key in keyof Settings]: Setting<Key> } = {
 };
 
 /**
- * Reads every setting. A variable that begins with WHISKERS_ and is no setting is refused: it is a typing
- * error more often than not.
+ * Reads the settings of every command. A variable that begins with WHISKERS_ and is no setting is refused:
+ * it is a typing error more often than not.
  * @throws WhiskersError `config-invalid`, naming the variable, its value and what it may be
  */
 export function readSettings(env: Environment): Settings {
-  const names = Object.values(SETTINGS).map(({ name }) => name);
+  const names = [...Object.values(SETTINGS), ...Object.values(SUPERVISOR_SETTINGS)].map(({ name }) => name);
   for (const name of Object.keys(env)) {
     if (name.startsWith("WHISKERS_") && !names.includes(name) && !NOT_OURS.test(name)) {
       throw new WhiskersError("config-invalid", `there is no setting ${name}${didYouMean(name, names)}`);
     }
   }
-  return Object.freeze({
-    home: read(SETTINGS.home, env),
-    runtime: read(SETTINGS.runtime, env),
-    state: read(SETTINGS.state, env),
-  });
+  return readTable(SETTINGS, env);
 }
 
 /** Variables of the developers' tools and of tests. */
 const NOT_OURS = /^WHISKERS_(?:DEV|TEST|BENCH)_/u;
-
-function read<Key extends keyof Settings>(setting: Setting<Key>, env: Environment): Settings[Key] {
-  const text = env[setting.name];
-  if (text === undefined || text === "") return setting.otherwise(env);
-  const value = setting.parse(text);
-  if (value === undefined) {
-    throw new WhiskersError(
-      "config-invalid",
-      `${setting.name} is ${JSON.stringify(text)}: expected ${setting.expects}`,
-    );
-  }
-  return value;
-}
 
 /** As the XDG Base Directory Specification has it for state. */
 function defaultHome(env: Environment): string {

@@ -1,29 +1,24 @@
 import type { PgBoss } from "pg-boss";
 
-import type { Database } from "../db/database.ts";
-import { jobConnection, startJobLibrary } from "../db/job-library.ts";
+import type { Connection, Database } from "../db/database.ts";
+import { ClaimLost, JobClaims } from "../db/job-claims.ts";
+import { startJobLibrary } from "../db/job-library.ts";
 import { countTasks } from "../db/sql/count-tasks.ts";
 import type { TaskCounts } from "../db/sql/count-tasks.ts";
+import { deleteTasks } from "../db/sql/delete-tasks.ts";
 import { insertRuns } from "../db/sql/insert-runs.ts";
 import type { RunRow } from "../db/sql/insert-runs.ts";
 import { insertTasks } from "../db/sql/insert-tasks.ts";
-import { settleTasks } from "../db/sql/settle-tasks.ts";
+import { readTasks } from "../db/sql/read-tasks.ts";
+import { resetTasks } from "../db/sql/reset-tasks.ts";
+import { setTaskStates } from "../db/sql/set-task-states.ts";
 import { startTasks } from "../db/sql/start-tasks.ts";
+import { unstartTasks } from "../db/sql/unstart-tasks.ts";
 import type { Task } from "../domain/task.ts";
-import { isObject } from "../domain/unknown.ts";
 
 const QUEUE = "task";
 /** A claim that was not renewed for so long is taken to be a dead worker's. pg-boss allows 10 at least. */
 const CLAIM_SECONDS = 30;
-/** Renewed four times within that, so that three lost renewals lose nothing. */
-const RENEWALS_PER_CLAIM = 4;
-/** The job library gives up on no task by itself: how often one may be tried is the supervisor's to say. */
-const RETRIES = 1_000_000;
-/** The longest that the job library allows; the heartbeat notices long before. */
-const LONGEST_RUN_SECONDS = 24 * 3600 - 1;
-
-/** Jobs that are looked at in one statement. */
-const PAGE = 1000;
 
 /** A task that this process may run, until it is settled, given back, or lost. */
 export interface Claim {
@@ -45,8 +40,14 @@ export interface Settlement {
 export interface LocalQueue {
   /** Adds tasks; one whose id is known already is left as it is. Returns how many are new. */
   enqueue(tasks: readonly Task[]): Promise<number>;
+  /** Puts settled tasks into the queue again, as if they were new. Returns how many there were. */
+  again(taskIds: readonly string[]): Promise<number>;
   /** Claims up to `limit` tasks, oldest first. Claims are renewed until they are settled. */
   take(limit: number): Promise<readonly Claim[]>;
+  /** What the tasks are, and since when they wait (milliseconds of Unix time); one that was deleted is left out. */
+  read(
+    claims: readonly Claim[],
+  ): Promise<ReadonlyMap<Claim, { readonly task: Task; readonly queuedAtMs: number }>>;
   /**
    * Writes down that these are about to be run, so that a task that ends its workers is known as such.
    * Returns each with how often it was begun; one whose task is settled or deleted is dropped.
@@ -60,8 +61,19 @@ export interface LocalQueue {
    * @returns those that were stored
    */
   settle(settlements: readonly Settlement[]): Promise<readonly Settlement[]>;
-  /** Gives claims back, for anybody to take at once. */
-  release(claims: readonly Claim[]): Promise<void>;
+  /** Gives claims back, for anybody to take at once. `begun`: they were started, and that is not held against them. */
+  release(claims: readonly Claim[], begun?: "begun"): Promise<void>;
+  /** Gives a claim back, to be taken again after so many seconds. */
+  defer(claim: Claim, afterSeconds: number): Promise<void>;
+  /** How often the claim's task was claimed before. */
+  earlierClaims(claim: Claim): number;
+  /** Whether this process may still act on the claim, by its own clock. */
+  holds(claim: Claim): boolean;
+  /**
+   * Ends claims unworked. Tasks of a scheduler that were never begun are removed, for it to have them again:
+   * their ids are returned. The others are for anybody to take at once.
+   */
+  withdraw(claims: readonly Claim[]): Promise<readonly string[]>;
   counts(): Promise<TaskCounts>;
   /** Stops renewing. Claims that are left expire. The database stays open. Idempotent. */
   close(): Promise<void>;
@@ -71,107 +83,98 @@ export interface LocalQueueOptions {
   /** Troubles of work in the background: renewing, looking for expired claims. */
   readonly onError: (error: Error) => void;
   readonly claimSeconds?: number;
+  /** A job library that others use too; it is not stopped with the queue. */
+  readonly boss?: PgBoss;
+  /**
+   * Takes over what is settled, in the same transaction: tasks are then `delivering`, and over only
+   * when whoever took them over says so.
+   */
+  readonly deliver?: (connection: Connection, runs: readonly RunRow[]) => Promise<void>;
 }
 
 /** @throws the database's error */
 export async function openLocalQueue(
   database: Database,
-  { onError, claimSeconds = CLAIM_SECONDS }: LocalQueueOptions,
+  { onError, claimSeconds = CLAIM_SECONDS, boss, deliver }: LocalQueueOptions,
 ): Promise<LocalQueue> {
-  const boss = await startJobLibrary(database, onError);
-  await boss.createQueue(QUEUE, {
-    heartbeatSeconds: claimSeconds,
-    expireInSeconds: LONGEST_RUN_SECONDS,
-    retryLimit: RETRIES,
-    retryDelay: 0,
-    retentionSeconds: 365 * 24 * 3600,
-    deleteAfterSeconds: 3600,
-  });
-  await boss.updateQueue(QUEUE, { heartbeatSeconds: claimSeconds });
-  const queue = new PostgresQueue(database, boss, onError, (claimSeconds * 1000) / RENEWALS_PER_CLAIM);
-  // Nobody else can be using an embedded database: whoever held these claims is dead.
-  if (database.kind === "embedded") await queue.releaseAll();
-  return queue;
+  const jobs = boss ?? (await startJobLibrary(database, onError));
+  const claims = await JobClaims.open<JobData>(database, { boss: jobs, queue: QUEUE, claimSeconds, onError });
+  return new PostgresQueue(database, claims, boss === undefined ? jobs : null, deliver ?? null);
 }
 
-/** What pg-boss needs to tell this claim of a job from an earlier or later one. */
-interface Attempt {
-  readonly id: string;
-  readonly retryCount: number;
-}
-
-interface Held {
-  readonly claim: Claim;
-  readonly attempt: Attempt;
-  readonly lose: () => void;
+interface JobData {
+  readonly package: string;
 }
 
 class PostgresQueue implements LocalQueue {
   readonly #database: Database;
-  readonly #boss: PgBoss;
-  readonly #held = new Map<Claim, Held>();
-  readonly #renewal: NodeJS.Timeout;
+  readonly #claims: JobClaims<JobData>;
+  readonly #ownJobs: PgBoss | null;
+  readonly #deliver: LocalQueueOptions["deliver"] | null;
+  readonly #earlier = new WeakMap<Claim, number>();
   #closed: Promise<void> | null = null;
 
-  constructor(database: Database, boss: PgBoss, onError: (error: Error) => void, renewMs: number) {
+  constructor(
+    database: Database,
+    claims: JobClaims<JobData>,
+    ownJobs: PgBoss | null,
+    deliver: LocalQueueOptions["deliver"] | null,
+  ) {
     this.#database = database;
-    this.#boss = boss;
-    this.#renewal = setInterval(() => {
-      this.#renew().catch(onError);
-    }, renewMs);
-    this.#renewal.unref();
+    this.#claims = claims;
+    this.#ownJobs = ownJobs;
+    this.#deliver = deliver;
   }
 
   enqueue(tasks: readonly Task[]): Promise<number> {
     return this.#database.transaction(async (connection) => {
       const added = new Set(await insertTasks(connection, tasks));
-      const jobs = tasks
-        .filter(({ id }) => added.has(id))
-        .map((task) => ({ id: task.id, data: { package: task.package } }));
-      if (jobs.length > 0) await this.#boss.insert(QUEUE, jobs, { db: jobConnection(connection) });
-      return jobs.length;
+      const fresh = tasks.filter(({ id }) => added.has(id));
+      await this.#claims.insert(connection, fresh.map(jobOf));
+      return fresh.length;
+    });
+  }
+
+  again(taskIds: readonly string[]): Promise<number> {
+    return this.#database.transaction(async (connection) => {
+      const tasks = await resetTasks(connection, taskIds);
+      await this.#claims.insert(connection, tasks.map(jobOf));
+      return tasks.length;
     });
   }
 
   async take(limit: number): Promise<readonly Claim[]> {
-    const jobs = await this.#boss.fetch<{ package: string }>(QUEUE, { batchSize: limit });
-    return jobs.map((job) => {
-      const lost = new AbortController();
-      const claim = { taskId: job.id, package: job.data.package, lost: lost.signal };
-      const attempt = { id: job.id, retryCount: job.retryCount };
-      this.#held.set(claim, {
-        claim,
-        attempt,
-        lose: () => {
-          lost.abort();
-        },
-      });
+    const jobs = await this.#claims.take(limit);
+    return jobs.map(({ id, data, lost, earlierClaims }) => {
+      const claim = { taskId: id, package: data.package, lost };
+      this.#earlier.set(claim, earlierClaims);
       return claim;
     });
   }
 
-  async start(claims: readonly Claim[]): ReturnType<LocalQueue["start"]> {
-    const ids = claims.map(({ taskId }) => taskId);
-    const started = await startTasks(this.#database, ids);
-    const byId = new Map(started.map((one) => [one.task.id, one]));
-    const gone = claims.filter(({ taskId }) => !byId.has(taskId));
-    if (gone.length > 0) await this.#discard(gone);
-    return new Map(
-      claims.flatMap((claim) => {
-        const found = byId.get(claim.taskId);
-        return found === undefined ? [] : [[claim, found]];
-      }),
-    );
+  async read(claims: readonly Claim[]): ReturnType<LocalQueue["read"]> {
+    const found = new Map((await readTasks(this.#database, idsOf(claims))).map((row) => [row.task.id, row]));
+    return pair(claims, (id) => found.get(id));
   }
 
-  /** Jobs whose tasks are settled or were deleted have nothing left to do. */
+  async start(claims: readonly Claim[]): ReturnType<LocalQueue["start"]> {
+    const started = await startTasks(this.#database, idsOf(claims));
+    const byId = new Map(started.map((one) => [one.task.id, one]));
+    // Jobs whose tasks are settled or were deleted have nothing left to do.
+    const gone = claims.filter(({ taskId }) => !byId.has(taskId));
+    if (gone.length > 0) await this.#discard(gone);
+    return pair(claims, (id) => byId.get(id));
+  }
+
   async #discard(claims: readonly Claim[]): Promise<void> {
-    await this.#boss.complete(QUEUE, this.#attemptsOf(claims));
-    for (const claim of claims) this.#held.delete(claim);
+    const ids = this.#claims.heldOf(idsOf(claims));
+    await this.#unlessLost((connection) => this.#claims.finish(connection, ids));
+    this.#claims.forget(ids);
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly Settlement[]> {
-    const held = settlements.filter(({ claim }) => this.#held.has(claim));
+    const known = new Set(this.#claims.heldOf(settlements.map(({ claim }) => claim.taskId)));
+    const held = settlements.filter(({ claim }) => known.has(claim.taskId) && !claim.lost.aborted);
     if (held.length === 0) return [];
     let stored: readonly Settlement[] = held;
     if (!(await this.#settleAll(held))) {
@@ -179,33 +182,47 @@ class PostgresQueue implements LocalQueue {
       const one: Settlement[] = [];
       for (const settlement of held) {
         if (await this.#settleAll([settlement])) one.push(settlement);
-        else this.#held.get(settlement.claim)?.lose();
+        else this.#claims.lose(settlement.claim.taskId);
       }
       stored = one;
     }
-    for (const { claim } of held) this.#held.delete(claim);
+    this.#claims.forget(held.map(({ claim }) => claim.taskId));
     return stored;
   }
 
-  async release(claims: readonly Claim[]): Promise<void> {
-    const attempts = this.#attemptsOf(claims);
-    if (attempts.length > 0) await this.#boss.fail(QUEUE, attempts, { released: true });
-    for (const claim of claims) this.#held.delete(claim);
+  async release(claims: readonly Claim[], begun?: "begun"): Promise<void> {
+    const ids = this.#claims.heldOf(idsOf(claims));
+    if (ids.length === 0) return;
+    if (begun !== undefined) await unstartTasks(this.#database, ids);
+    await this.#claims.release(ids);
   }
 
-  /** Every claim on this database, whoever holds it. */
-  async releaseAll(): Promise<void> {
-    let after: string | undefined;
-    for (;;) {
-      const jobs = await this.#boss.findJobs(QUEUE, {
-        limit: PAGE,
-        ...(after === undefined ? {} : { after }),
+  async defer(claim: Claim, afterSeconds: number): Promise<void> {
+    await this.#unlessLost((connection) => this.#claims.defer(connection, claim.taskId, afterSeconds));
+    this.#claims.forget([claim.taskId]);
+  }
+
+  earlierClaims(claim: Claim): number {
+    return this.#earlier.get(claim) ?? 0;
+  }
+
+  holds(claim: Claim): boolean {
+    return !claim.lost.aborted && this.#claims.holds(claim.taskId);
+  }
+
+  async withdraw(claims: readonly Claim[]): Promise<readonly string[]> {
+    const removed: string[] = [];
+    for (const id of this.#claims.heldOf(idsOf(claims))) {
+      const gone = await this.#unlessLost(async (connection) => {
+        const deleted = await deleteTasks(connection, [id]);
+        // One that was begun before stays, and so does its job.
+        if (deleted.length > 0) await this.#claims.finish(connection, [id]);
+        return deleted;
       });
-      const active = jobs.filter(({ state }) => state === "active").map(({ id }) => id);
-      if (active.length > 0) await this.#boss.fail(QUEUE, active, { released: true });
-      after = jobs.at(-1)?.id;
-      if (jobs.length < PAGE) return;
+      removed.push(...(gone ?? []));
     }
+    await this.release(claims);
+    return removed;
   }
 
   counts(): Promise<TaskCounts> {
@@ -213,74 +230,62 @@ class PostgresQueue implements LocalQueue {
   }
 
   close(): Promise<void> {
-    clearInterval(this.#renewal);
-    this.#closed ??= this.#boss.stop({ graceful: false, close: false });
+    this.#claims.close();
+    this.#closed ??= this.#ownJobs?.stop({ graceful: false, close: false }) ?? Promise.resolve();
     return this.#closed;
   }
 
   /** All or none: false when a claim was lost, and then nothing has changed. */
   async #settleAll(settlements: readonly Settlement[]): Promise<boolean> {
     const done = settlements.filter(({ retryAfterSeconds }) => retryAfterSeconds === null);
-    try {
-      await this.#database.transaction(async (connection) => {
-        const db = jobConnection(connection);
-        const attempts = this.#attemptsOf(done.map(({ claim }) => claim));
-        if (attempts.length > 0)
-          mustAffectAll(attempts, await this.#boss.complete(QUEUE, attempts, null, { db }));
-        for (const { claim, retryAfterSeconds } of settlements) {
-          if (retryAfterSeconds === null) continue;
-          const [attempt] = this.#attemptsOf([claim]);
-          if (attempt === undefined) continue;
-          mustAffectAll([attempt], await this.#boss.fail(QUEUE, [attempt], null, { db }));
-          await this.#boss.update(QUEUE, undefined, {
-            id: attempt.id,
-            startAfter: retryAfterSeconds,
-            db,
-          });
-        }
-        await insertRuns(
-          connection,
-          settlements.map(({ run }) => run),
-        );
-        await settleTasks(
-          connection,
-          done.map(({ claim, run }) => ({ id: claim.taskId, state: run.status })),
-        );
-      });
+    const settled = await this.#unlessLost(async (connection) => {
+      await this.#claims.finish(connection, idsOf(done.map(({ claim }) => claim)));
+      for (const { claim, retryAfterSeconds } of settlements) {
+        if (retryAfterSeconds !== null) await this.#claims.defer(connection, claim.taskId, retryAfterSeconds);
+      }
+      await insertRuns(
+        connection,
+        settlements.map(({ run }) => run),
+      );
+      const runs = done.map(({ run }) => run);
+      const states = runs.map(({ taskId, status }) => ({
+        id: taskId,
+        state: this.#deliver === null ? status : ("delivering" as const),
+      }));
+      await setTaskStates(connection, states);
+      await this.#deliver?.(connection, runs);
       return true;
+    });
+    return settled ?? false;
+  }
+
+  /** Null: a claim was lost, and nothing has changed. */
+  async #unlessLost<T>(work: (connection: Connection) => Promise<T>): Promise<T | null> {
+    try {
+      return await this.#database.transaction(work);
     } catch (error) {
-      if (error instanceof ClaimLost) return false;
+      if (error instanceof ClaimLost) return null;
       throw error;
     }
   }
-
-  async #renew(): Promise<void> {
-    const held = [...this.#held.values()];
-    if (held.length === 0) return;
-    const attempts = held.map(({ attempt }) => attempt);
-    if (affectedBy(await this.#boss.touch(QUEUE, attempts)) === attempts.length) return;
-    for (const { claim, attempt, lose } of held) {
-      // Settled meanwhile is not lost.
-      if (!this.#held.has(claim) || affectedBy(await this.#boss.touch(QUEUE, attempt)) === 1) continue;
-      if (this.#held.delete(claim)) lose();
-    }
-  }
-
-  #attemptsOf(claims: readonly Claim[]): Attempt[] {
-    return claims.flatMap((claim) => this.#held.get(claim)?.attempt ?? []);
-  }
 }
 
-class ClaimLost extends Error {}
-
-function mustAffectAll(attempts: readonly Attempt[], response: object): void {
-  if (affectedBy(response) !== attempts.length) throw new ClaimLost();
+function jobOf(task: Task): { readonly id: string; readonly data: JobData } {
+  return { id: task.id, data: { package: task.package } };
 }
 
-/** pg-boss documents the count but its types leave it out. */
-function affectedBy(response: object): number {
-  if (!isObject(response) || typeof response["affected"] !== "number") {
-    throw new TypeError("pg-boss did not say how many jobs it changed");
-  }
-  return response["affected"];
+function idsOf(claims: readonly Claim[]): readonly string[] {
+  return claims.map(({ taskId }) => taskId);
+}
+
+function pair<Value>(
+  claims: readonly Claim[],
+  find: (id: string) => Value | undefined,
+): ReadonlyMap<Claim, Value> {
+  return new Map(
+    claims.flatMap((claim) => {
+      const found = find(claim.taskId);
+      return found === undefined ? [] : [[claim, found]];
+    }),
+  );
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -27,6 +27,10 @@ import { noPostgres, startPostgres } from "../fixtures/postgres-server.ts";
 import type { PostgresServer } from "../fixtures/postgres-server.ts";
 
 const never = new AbortController().signal;
+/** The numbers of all that there are. */
+const MIGRATIONS = readdirSync(new URL("../../src/db/migrations", import.meta.url)).map(
+  (_name, index) => index + 1,
+);
 
 describe("embedded", { timeout: 120_000 }, () => {
   const home = mkdtempSync(join(tmpdir(), "whiskers-queue-"));
@@ -61,7 +65,10 @@ describe("server", { timeout: 120_000, skip: noPostgres ?? false }, () => {
     const [first] = opened;
     assert.ok(first !== undefined);
     const rows = await first.database.query<{ number: number }>("select number from whiskers.migration");
-    assert.deepEqual(rows, [{ number: 1 }]);
+    assert.deepEqual(
+      rows.map(({ number }) => number),
+      MIGRATIONS,
+    );
     for (const { database, queue } of opened) {
       await queue.close();
       await database.close();
@@ -150,17 +157,19 @@ function suite(where: () => Promise<{ url: string | null; home: string }>): void
     const folder = mkdtempSync(join(tmpdir(), "whiskers-migrations-"));
     const migrations = pathToFileURL(`${folder}/`);
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "0001-tasks-and-runs.sql"), "select 1");
-    writeFileSync(join(folder, "0002-half.sql"), "create table whiskers.half (); select nonsense");
+    for (const number of MIGRATIONS) writeFileSync(join(folder, `000${number}-known.sql`), "select 1");
+    const next = MIGRATIONS.length + 1;
+    const half = join(folder, `000${next}-half.sql`);
+    writeFileSync(half, "create table whiskers.half (); select nonsense");
     await assert.rejects(migrate(database, migrations), /nonsense/u);
     assert.deepEqual(await database.query("select to_regclass('whiskers.half') as half"), [{ half: null }]);
-    writeFileSync(join(folder, "0002-half.sql"), "create table whiskers.half ()");
-    assert.deepEqual(await migrate(database, migrations), [2]);
+    writeFileSync(half, "create table whiskers.half ()");
+    assert.deepEqual(await migrate(database, migrations), [next]);
     await assert.rejects(
       migrate(database),
       (error) => error instanceof WhiskersError && error.code === "database-newer",
     );
-    await database.script("drop table whiskers.half; delete from whiskers.migration where number = 2");
+    await database.script(`drop table whiskers.half; delete from whiskers.migration where number = ${next}`);
     rmSync(folder, { recursive: true });
   });
 
@@ -237,15 +246,7 @@ function suite(where: () => Promise<{ url: string | null; home: string }>): void
 
   test("a database that fails ends the work with its error; the tasks stay for the next", async () => {
     await queue.enqueue(tasks(5));
-    const broken: LocalQueue = {
-      enqueue: (some) => queue.enqueue(some),
-      take: (limit) => queue.take(limit),
-      start: (claims) => queue.start(claims),
-      settle: () => Promise.reject(new Error("disk full")),
-      release: (claims) => queue.release(claims),
-      counts: () => queue.counts(),
-      close: () => queue.close(),
-    };
+    const broken = replacing(queue, { settle: () => Promise.reject(new Error("disk full")) });
     const run = (task: Task): Promise<Run> => Promise.resolve(emptyRun(task));
     await assert.rejects(work(broken, { slots: 3, run }), /disk full/u);
     await close();
@@ -338,6 +339,15 @@ function suite(where: () => Promise<{ url: string | null; home: string }>): void
       failures.map(({ task, outcome }) => [task.id, outcome.status === "failed" && outcome.code]),
       [[poison.id, "worker-lost"]],
     );
+  });
+}
+
+/** The queue, but for some of its methods. */
+function replacing(queue: LocalQueue, methods: Partial<LocalQueue>): LocalQueue {
+  return new Proxy(queue, {
+    get(target, key: keyof LocalQueue) {
+      return methods[key] ?? target[key].bind(target);
+    },
   });
 }
 

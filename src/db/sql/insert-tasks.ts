@@ -7,12 +7,17 @@ export async function insertTasks(
   tasks: readonly Task[],
 ): Promise<readonly string[]> {
   const rows = await connection.query<{ id: string }>(
-    `insert into whiskers.task (id, package, document)
-     select id, package, document::json
-     from unnest($1::uuid[], $2::text[], $3::text[]) as task (id, package, document)
+    `insert into whiskers.task (id, package, scheduler, document)
+     select id, package, scheduler, document::json
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as task (id, package, scheduler, document)
      on conflict (id) do nothing
      returning id`,
-    [tasks.map(({ id }) => id), tasks.map((task) => task.package), tasks.map((task) => JSON.stringify(task))],
+    [
+      tasks.map(({ id }) => id),
+      tasks.map((task) => task.package),
+      tasks.map(({ scheduler }) => scheduler ?? null),
+      tasks.map((task) => JSON.stringify(task)),
+    ],
   );
   return rows.map(({ id }) => id);
 }

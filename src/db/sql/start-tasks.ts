@@ -3,7 +3,7 @@ import type { Connection } from "../database.ts";
 
 /**
  * Says, before it is so, that these tasks are being run. Returns each with how often that was said
- * of it, this time included; a task that is settled, or unknown, is left out.
+ * of it, this time included; a task whose run is stored, or that is unknown, is left out.
  */
 export async function startTasks(
   connection: Connection,
@@ -12,7 +12,7 @@ export async function startTasks(
   return connection.query(
     `update whiskers.task
      set starts = starts + 1, state = 'started'
-     where id = any ($1::uuid[]) and settled_at is null
+     where id = any ($1::uuid[]) and state in ('queued', 'started')
      returning document as task, starts`,
     [ids],
   );
