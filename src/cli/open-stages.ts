@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS } from "../domain/limits.ts";
 import { openCatalogue } from "../packages/catalogue.ts";
 import { openCollector } from "../records/collector.ts";
 import type { Stages } from "../run-task.ts";
+import { createInlineDriver } from "../sandbox/drivers/inline/create-inline-driver.ts";
 import { createSubprocessDriver } from "../sandbox/drivers/subprocess/create-subprocess-driver.ts";
 import { openSandboxes } from "../sandbox/sandboxes.ts";
 
@@ -14,8 +15,8 @@ const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
 /** The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here. */
 export function openStages({ home }: Settings, fetch: Stages["fetch"]): Stages & AsyncDisposable {
   const common = { sdkFolder: SDK_FOLDER, stateDirectory: path.join(home, "runtimes") };
-  // In the order in which `auto` tries them.
-  const sandboxes = openSandboxes({ drivers: [createSubprocessDriver(common)] });
+  // In the order in which `auto` tries them; it never takes one that does not isolate.
+  const sandboxes = openSandboxes({ drivers: [createSubprocessDriver(common), createInlineDriver(common)] });
   return {
     catalogue: openCatalogue({ home }),
     fetch,
