@@ -227,9 +227,12 @@ export function driverContract(name: string, makeDriver: (folders: DriverFolders
         t.skip("it does not limit memory");
         return;
       }
-      // Two that are each below the limit: only together they are above it.
-      const eat = `perl -e '$x = "x" x 60_000_000; print "."; sleep 20'`;
-      const { ending } = await runCommand(driver, command(["sh", "-c", `${eat} & ${eat} & wait; wait`]));
+      // Three that are each below the limit: only together they are above it.
+      const eat = `perl -e '$n = 40_000_000; $x = "x" x $n; sleep 20' &`;
+      const { ending } = await runCommand(
+        driver,
+        command(["sh", "-c", `${eat} ${eat} ${eat} wait; wait; wait`]),
+      );
       assert.equal(ending.outOfMemory, true);
       assert.equal(ending.runtimeError, null);
     });
@@ -314,8 +317,8 @@ interface Bench {
   readonly folder: string;
   readonly stateDirectory: string;
   readonly unavailable: string | null;
-  command(argv: readonly string[], guest?: Guest): Package;
-  close(): Promise<void>;
+  readonly command: (argv: readonly string[], guest?: Guest) => Package;
+  readonly close: () => Promise<void>;
 }
 
 async function openBench(makeDriver: (folders: DriverFolders) => Driver): Promise<Bench> {

@@ -1,11 +1,12 @@
 import { mkdir } from "node:fs/promises";
 
-import type { Protection, ProtectionName } from "../../../domain/outcome.ts";
 import type { Package } from "../../../domain/package.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
 import { findAll, findPython } from "../../interpreters.ts";
+import { NO_PROTECTIONS } from "./no-protections.ts";
 import { openProcess } from "./open-process.ts";
+import type { InlinePrepared } from "./open-process.ts";
 import { openThread } from "./open-thread.ts";
 
 export interface InlineOptions {
@@ -19,11 +20,6 @@ export interface InlineOptions {
   readonly searchPath?: string | undefined;
 }
 
-export interface InlinePrepared extends Prepared {
-  /** Of Python; null: there is none to start. */
-  readonly interpreter: string | null;
-}
-
 /**
  * No sandbox at all, for trusted code alone: JavaScript in a thread of this process, Python and commands as
  * plain children with this process's user, files and network.
@@ -31,28 +27,6 @@ export interface InlinePrepared extends Prepared {
 export function createInlineDriver(options: InlineOptions): Driver {
   return new InlineDriver(options);
 }
-
-const NAMES: readonly ProtectionName[] = [
-  "user-namespace",
-  "mount-namespace",
-  "pid-namespace",
-  "network-namespace",
-  "ipc-namespace",
-  "uts-namespace",
-  "cgroup-namespace",
-  "read-only-root",
-  "private-tmp",
-  "no-new-privileges",
-  "no-capabilities",
-  "unprivileged-uid",
-  "seccomp",
-  "memory-limit",
-  "process-limit",
-  "file-size-limit",
-  "open-files-limit",
-  "cpu-limit",
-];
-export const NO_PROTECTIONS: readonly Protection[] = NAMES.map((name) => ({ name, by: null }));
 
 class InlineDriver implements Driver {
   readonly name = "inline";

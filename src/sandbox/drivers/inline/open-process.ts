@@ -10,17 +10,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Usage } from "../../../domain/outcome.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
-import type { Ending, OpenRequest, Sandbox } from "../../driver.ts";
+import type { Ending, OpenRequest, Prepared, Sandbox } from "../../driver.ts";
 import { cpuMsOf, listByEnvironment, residentBytesOf } from "../process-tree.ts";
 import { guestCommand } from "../../guest-command.ts";
-import { NO_PROTECTIONS } from "./create-inline-driver.ts";
-import type { InlinePrepared } from "./create-inline-driver.ts";
+import { NO_PROTECTIONS } from "./no-protections.ts";
 
 /** By which processes of a guest are known even when they have left its process group and parents. */
 const MARK = "WHISKERS_INLINE";
 const LOOK_MS = 1;
 const LOOK_MAX_MS = 20;
 const USAGE_LOOK_MS = 100;
+
+export interface InlinePrepared extends Prepared {
+  /** Of Python; null: there is none to start. */
+  readonly interpreter: string | null;
+}
 
 export interface InlineParts {
   readonly id: string;

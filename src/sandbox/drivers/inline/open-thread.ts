@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 
 import { WhiskersError } from "../../../errors.ts";
 import type { Ending, OpenRequest, Prepared, Sandbox } from "../../driver.ts";
-import { NO_PROTECTIONS } from "./create-inline-driver.ts";
+import { NO_PROTECTIONS } from "./no-protections.ts";
 import type { InlineParts } from "./open-process.ts";
 import type { GuestThreadData } from "./guest-thread.ts";
 
@@ -81,6 +81,8 @@ function watchEnd(worker: Worker): Promise<Ending> {
   });
 }
 
+/** A thread has no origin, unlike a window. */
+// oxlint-disable unicorn/require-post-message-target-origin
 /** The thread sends a chunk and waits until it is asked for the next: back-pressure reaches the guest. */
 function receive(worker: Worker): Readable {
   let owed = 0;

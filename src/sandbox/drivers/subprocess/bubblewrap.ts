@@ -87,9 +87,16 @@ function entryArguments(entry: Entry, launch: Launch): readonly string[] {
       // bubblewrap's init runs as the guest's user: whoever writes its memory outlives his run, and under `fork`
       // can then reach the next one. So there is no way to it through /proc; the seccomp filter holds ptrace.
       return [
-        ...["--proc", entry.target],
-        ...["--perms", "0000", "--size", "4096", "--tmpfs", `${entry.target}/1`],
-        ...["--remount-ro", `${entry.target}/1`],
+        "--proc",
+        entry.target,
+        "--perms",
+        "0000",
+        "--size",
+        "4096",
+        "--tmpfs",
+        `${entry.target}/1`,
+        "--remount-ro",
+        `${entry.target}/1`,
       ];
   }
 }

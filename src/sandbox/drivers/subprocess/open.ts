@@ -23,6 +23,9 @@ import type { Entry } from "./view.ts";
 /** Of every sandbox besides the guest's own: the program that makes it, its init, and a fork between them. */
 const LAUNCHING_PROCESSES = 3;
 
+/** What V8 sets aside and never uses counts for RLIMIT_DATA; its heap has a limit of its own. */
+const RESERVED_BY_V8_BYTES = 1024 * 1024 * 1024;
+
 /** @throws WhiskersError `sandbox-failed` */
 export async function openSandbox(
   prepared: PreparedPackage,
@@ -37,13 +40,14 @@ export async function openSandbox(
     privateTmp: true,
   };
   const command = guestCommand(prepared.pkg, request.state, paths, request.limits);
-  return launchSandbox(prepared.entries, command, request, host);
+  const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;
+  return launchSandbox(prepared.entries, { ...command, reservedBytes }, request, host);
 }
 
 /** Starts any command in a sandbox with these entries. */
 export async function launchSandbox(
   entries: readonly Entry[],
-  command: GuestCommand,
+  command: GuestCommand & { readonly reservedBytes?: number },
   request: Pick<OpenRequest, "limits" | "files">,
   host: Host,
 ): Promise<SubprocessSandbox> {
@@ -69,7 +73,10 @@ export async function launchSandbox(
         procsFiles: cgroup?.procsFiles ?? [],
         limits,
         userProcesses: id === null ? null : limits.processes + LAUNCHING_PROCESSES,
-        dataBytes: host.cgroups?.controllers.has("memory") === true ? null : limits.memoryBytes,
+        dataBytes:
+          host.cgroups?.controllers.has("memory") === true
+            ? null
+            : limits.memoryBytes + (command.reservedBytes ?? 0),
         id,
         staged: host.stage.fd !== null,
         ulimitProcesses: host.ulimitProcesses,

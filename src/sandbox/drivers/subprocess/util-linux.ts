@@ -15,6 +15,7 @@ import type { SeccompLoader } from "./seccomp-loader.ts";
 import { INSIDE } from "./view.ts";
 import type { Entry } from "./view.ts";
 
+const NAMESPACES = ["--user", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup"];
 /** Its programs that are needed, besides a shell. */
 const PROGRAMS = ["unshare", "setpriv", "mount", "umount", "pivot_root"] as const;
 type Programs = Readonly<Record<(typeof PROGRAMS)[number], string>>;
@@ -61,19 +62,18 @@ export async function findUtilLinux(options: {
     seccomp: loader !== null,
     prepare: async (entries) => [await makeRoot(roots, entries)],
     command: (launch) => [
-      ...[programs.setpriv, "--pdeathsig", "KILL", "--"],
-      ...[
-        programs.unshare,
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "--pid",
-        "--net",
-        "--ipc",
-        "--uts",
-        "--cgroup",
-      ],
-      ...["--fork", "--kill-child", "--", ...options.shell, "-c"],
+      programs.setpriv,
+      "--pdeathsig",
+      "KILL",
+      "--",
+      programs.unshare,
+      ...NAMESPACES,
+      "--map-root-user",
+      "--fork",
+      "--kill-child",
+      "--",
+      ...options.shell,
+      "-c",
       initScript(launch, programs, hostname, options.ulimitProcesses, rootOf(roots, launch.entries)),
       "sh",
       ...lastSteps(launch, loader),
@@ -152,22 +152,18 @@ function initScript(
 function lastSteps(launch: Launch, loader: SeccompLoader | null): readonly string[] {
   const load = loader === null ? null : loader.command(launch.seccomp);
   return [
-    ...[
-      inside("unshare"),
-      "--user",
-      `--map-user=${INSIDE_ID}`,
-      `--map-group=${INSIDE_ID}`,
-      "--keep-caps",
-      "--",
-    ],
-    ...[
-      inside("setpriv"),
-      "--no-new-privs",
-      "--inh-caps=-all",
-      "--ambient-caps=-all",
-      "--bounding-set=-all",
-      "--",
-    ],
+    inside("unshare"),
+    "--user",
+    `--map-user=${INSIDE_ID}`,
+    `--map-group=${INSIDE_ID}`,
+    "--keep-caps",
+    "--",
+    inside("setpriv"),
+    "--no-new-privs",
+    "--inh-caps=-all",
+    "--ambient-caps=-all",
+    "--bounding-set=-all",
+    "--",
     ...(load ?? startWithoutLoader()),
     ...launch.argv,
   ];
