@@ -84,15 +84,20 @@ export const ATTACK_LIMITS: Limits = Object.freeze({
   cpus: 1,
 });
 
-/** Why an attack cannot be tried on this driver, or null. */
+/**
+ * Why an attack cannot be tried on this driver, or null. `kernelCountsMemory`: the driver has a limit of memory
+ * here that the kernel or a hypervisor keeps, over all processes of a sandbox; not one per process, nor a look
+ * from time to time.
+ */
 export function whyNot(
   attack: Attack,
   kind: "python" | "javascript" | "command",
   capabilities: Capabilities,
+  kernelCountsMemory: boolean,
   sharesKernel: boolean,
 ): string | null {
   if (!capabilities.guests.includes(kind)) return `the driver starts no ${kind} guests`;
-  if (attack.needs === "memoryLimit" && !capabilities.memoryLimit) {
+  if (attack.needs === "memoryLimit" && !(capabilities.memoryLimit && kernelCountsMemory)) {
     return "no memory limit over all processes here (no writable cgroup)";
   }
   if (attack.needs === "sharesKernel" && !sharesKernel) return "the guest has a kernel of its own";

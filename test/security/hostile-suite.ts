@@ -6,6 +6,7 @@ import path from "node:path";
 import { after, before, describe, it } from "node:test";
 
 import type { Limits } from "../../src/domain/limits.ts";
+import type { ProtectionName } from "../../src/domain/outcome.ts";
 import type { StatePolicy } from "../../src/domain/package.ts";
 import type { Driver } from "../../src/sandbox/driver.ts";
 import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
@@ -78,7 +79,7 @@ export function hostileSuite(
           const note = (result: AttackResult["result"], detail: string): void => {
             results.push({ attack: attack.name, state, result, detail });
           };
-          const reason = whySkipped(attack, state, stage.driver, options);
+          const reason = whySkipped(attack, state, stage, options);
           if (reason !== null) {
             note("skipped", reason);
             t.skip(reason);
@@ -101,6 +102,7 @@ interface Stage {
   readonly targets: HostTargets;
   readonly honest: HonestRuns;
   readonly memoryBefore: number;
+  readonly kernelCountsMemory: boolean;
   close(): Promise<void>;
 }
 
@@ -116,6 +118,7 @@ async function openStage(makeDriver: (stateDirectory: string) => Driver): Promis
     targets,
     honest,
     memoryBefore: process.memoryUsage.rss(),
+    kernelCountsMemory: !(await protectionOf(watched, "memory-limit")).includes("watchdog"),
     close: async () => {
       try {
         await sandboxes.close();
@@ -222,6 +225,13 @@ class HonestRuns {
   }
 }
 
+/** What puts a protection in force here; empty: nothing. */
+async function protectionOf(driver: Driver, name: ProtectionName): Promise<string> {
+  const probe = await driver.probe();
+  if (!probe.available) return "";
+  return probe.protections.find((one) => one.name === name)?.by ?? "";
+}
+
 async function writeReport(
   file: string,
   name: string,
@@ -244,12 +254,11 @@ async function writeReport(
 function whySkipped(
   attack: Attack,
   state: StatePolicy,
-  driver: Driver,
+  { driver, kernelCountsMemory }: Stage,
   { sharesKernel }: HostileSuiteOptions,
 ): string | null {
-  const kind = guestKindOf(attack.name);
   if (state === "fork" && !driver.capabilities.fork) return "the driver cannot run guests that fork";
-  return whyNot(attack, kind, driver.capabilities, sharesKernel);
+  return whyNot(attack, guestKindOf(attack.name), driver.capabilities, kernelCountsMemory, sharesKernel);
 }
 
 function guestKindOf(name: string): "python" | "javascript" | "command" {
