@@ -8,8 +8,11 @@ export interface Task {
   readonly package: string;
   /** Reference of the raw file: a path, or whatever the stage that fetches it knows it by. */
   readonly raw: string;
-  /** Who gave the task and has to be told what became of it; absent: nobody. */
-  readonly scheduler?: "mula";
-  /** What is known of the raw file, and its id is its id in Bytes; absent: the stage that fetches it knows. */
+  /**
+   * `mula`: OpenKAT's scheduler gave it, and is told what becomes of it. `bytes`: made here, for a raw file
+   * of OpenKAT's. The results of both go to OpenKAT. Absent: the raw file is here, and so the results stay.
+   */
+  readonly origin?: "mula" | "bytes";
+  /** What is known of the raw file; absent: the stage that fetches it knows. */
   readonly rawData?: RawDataMeta;
 }

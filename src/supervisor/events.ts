@@ -4,17 +4,26 @@ import type { Task } from "../domain/task.ts";
 
 /** What a supervisor tells whoever watches it. */
 export type SupervisorEvent =
-  | { readonly type: "started"; readonly task: Task; readonly starts: number }
+  | { readonly type: "started"; readonly task: Task; readonly starts: number; readonly lost: AbortSignal }
   | {
       readonly type: "finished";
       readonly task: Task;
       readonly outcome: Outcome;
       /** Null when the platform failed before there was a run. */
       readonly run: Run | null;
+      /** As it was stored. */
+      readonly runId: string;
       /** From being taken by a slot until the outcome, milliseconds. */
       readonly elapsedMs: number;
       /** When set, the task is run again after so many seconds. */
       readonly retryAfterSeconds: number | null;
+    }
+  /** What it needs cannot be had now: it goes back without having been begun. */
+  | {
+      readonly type: "deferred";
+      readonly task: Task;
+      readonly error: unknown;
+      readonly retryAfterSeconds: number;
     }
   /** The claim was lost: another worker has the task, and this outcome was not stored. */
   | { readonly type: "refused"; readonly task: Task };

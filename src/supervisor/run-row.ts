@@ -5,8 +5,16 @@ import type { Outcome } from "../domain/outcome.ts";
 import type { Run } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
 
+/** When a run was, and the how manyeth it was of its task. */
+interface RunTimes {
+  readonly starts: number;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+}
+
 /** A run as it is kept. `run` is null when the platform failed before there was one. */
-export function runRow(task: Task, outcome: Outcome, run: Run | null, starts: number): RunRow {
+export function runRow(task: Task, outcome: Outcome, run: Run | null, times: RunTimes): RunRow {
+  const { starts, startedAt, endedAt } = times;
   const row = {
     id: randomUUID(),
     taskId: task.id,
@@ -14,7 +22,7 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, starts: nu
     code: outcome.status === "failed" ? outcome.code : null,
   };
   if (run === null) {
-    const document = JSON.stringify({ task, starts, outcome });
+    const document = JSON.stringify({ task, starts, startedAt, endedAt, outcome });
     return { ...row, normalizer: task.package, document, output: null };
   }
   const { records, record, logs, logBytesDropped, receipt } = run;
@@ -25,6 +33,8 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, starts: nu
     document: JSON.stringify({
       task,
       starts,
+      startedAt,
+      endedAt,
       outcome,
       rejections,
       rejectionsDropped,

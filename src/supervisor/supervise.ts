@@ -6,17 +6,20 @@ import type { Task } from "../domain/task.ts";
 import { messageOf } from "../domain/unknown.ts";
 import { ERRORS, WhiskersError } from "../errors.ts";
 import type { Claim, LocalQueue, Settlement } from "../intake/local-queue.ts";
+import { backoffSeconds } from "./backoff.ts";
 import { ClaimWindow } from "./claim-window.ts";
 import type { SlotHistory } from "./claim-window.ts";
 import type { SupervisorEvent } from "./events.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { Prefetcher } from "./prefetcher.ts";
+import type { Prefetch } from "./prefetcher.ts";
 import { runRow } from "./run-row.ts";
+import { Wakeup } from "./wakeup.ts";
 
 /** Claims held per slot: enough that a slot seldom waits for the database, and finds its own package. */
 const CLAIMS_PER_SLOT = 8;
 /** Outputs stored in one transaction. */
 const RUNS_PER_COMMIT = 64;
-const FIRST_RETRY_SECONDS = 1;
 const LONGEST_RETRY_SECONDS = 300;
 
 export interface SuperviseOptions {
@@ -36,6 +39,10 @@ export interface SuperviseOptions {
   readonly drain: AbortSignal;
   /** End what runs, too; it goes back to the queue. Implies `drain`. */
   readonly stop: AbortSignal;
+  /** Makes tasks ready before they take a slot. Only with `whenEmpty: "wait"`. */
+  readonly prefetch?: Prefetch;
+  /** What becomes of claims that were not begun when a drain ends them; default: they go back to the queue. */
+  readonly giveBack?: (claims: readonly Claim[]) => Promise<void>;
 }
 
 /**
@@ -43,37 +50,34 @@ export interface SuperviseOptions {
  * stored before its task is settled; whatever happens to this process, a task that was not settled
  * is run again by somebody. One run's failure touches no other.
  *
- *     queued -> claimed -> started -> settled
- *        ^         |          |
- *        +---------+----------+   released, expired, or to be tried again
+ *     queued -> claimed -> (ready) -> started -> settled
+ *        ^         |          |          |
+ *        +---------+----------+----------+   released, expired, or to be tried again
  *
  * @throws when the database fails; claims then expire by themselves
  */
-export async function supervise(options: SuperviseOptions): Promise<void> {
-  const failure = new AbortController();
-  const stop = AbortSignal.any([options.stop, failure.signal]);
-  const drain = AbortSignal.any([options.drain, stop]);
-  const supervisor = new Supervisor({ ...options, drain, stop }, failure);
-  const slots = Array.from({ length: options.slots }, () => supervisor.runSlot());
-  const results = await Promise.allSettled(slots);
-  for (const result of results) if (result.status === "rejected") throw result.reason;
-  await supervisor.releaseRest();
+export function supervise(options: SuperviseOptions): Promise<void> {
+  return new Supervisor(options).run();
 }
 
-class Supervisor {
+export class Supervisor {
   readonly #options: SuperviseOptions;
   /** Aborted when the database failed: nothing that any slot does can be kept. */
-  readonly #failure: AbortController;
+  readonly #failure = new AbortController();
   readonly #window = new ClaimWindow();
+  readonly #prefetcher: Prefetcher | null;
   readonly #starts: GroupCommit<Claim, { readonly task: Task; readonly starts: number } | null>;
   readonly #settlements: GroupCommit<Settlement, boolean>;
+  /** There may be work. */
+  readonly #work = new Wakeup();
   #refilling: Promise<void> | null = null;
   #busy = 0;
 
-  constructor(options: SuperviseOptions, failure: AbortController) {
-    this.#options = options;
-    this.#failure = failure;
-    const { queue } = options;
+  constructor(options: SuperviseOptions) {
+    const stop = AbortSignal.any([options.stop, this.#failure.signal]);
+    const drain = AbortSignal.any([options.drain, stop]);
+    this.#options = { ...options, drain, stop };
+    const { queue, prefetch } = options;
     this.#starts = new GroupCommit(async (claims) => {
       const started = await queue.start(claims);
       return claims.map((claim) => started.get(claim) ?? null);
@@ -82,11 +86,51 @@ class Supervisor {
       const stored = new Set(await queue.settle(settlements));
       return settlements.map((settlement) => stored.has(settlement));
     }, RUNS_PER_COMMIT);
+    this.#prefetcher =
+      prefetch === undefined
+        ? null
+        : new Prefetcher(this.#options, prefetch, {
+            ready: (claims) => {
+              this.#window.add(claims);
+              this.#work.wake();
+            },
+            waiting: () => this.#window.size,
+            fail: (claim, task, error) => this.#failUnbegun(claim, task, error),
+          });
   }
 
-  async runSlot(): Promise<void> {
+  /** How many more tasks it could begin soon. */
+  get room(): number {
+    return this.#prefetcher?.room ?? this.#options.slots * CLAIMS_PER_SLOT - this.#window.size;
+  }
+
+  get busy(): number {
+    return this.#busy;
+  }
+
+  /** So many tasks were added to the queue just now. */
+  announce(count: number): void {
+    this.#prefetcher?.announce(count);
+    this.#work.wake();
+  }
+
+  async run(): Promise<void> {
+    const work = Array.from({ length: this.#options.slots }, () => this.#runSlot());
+    if (this.#prefetcher !== null) {
+      for (const loop of this.#prefetcher.loops()) work.push(this.#orFail(loop));
+    }
+    const results = await Promise.allSettled(work);
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+    await this.#giveBackRest();
+  }
+
+  #runSlot(): Promise<void> {
+    return this.#orFail(this.#runAll());
+  }
+
+  async #orFail(work: Promise<void>): Promise<void> {
     try {
-      await this.#runAll();
+      await work;
     } catch (error) {
       this.#failure.abort();
       throw error;
@@ -101,12 +145,14 @@ class Supervisor {
       const claim = await this.#next(history);
       if (claim === null) break;
       this.#busy += 1;
+      const takenMs = performance.now();
       try {
         const finished = await this.#runClaim(claim);
         await storing;
-        storing = finished === null ? this.#options.queue.release([claim]) : this.#store(finished);
+        storing = finished === null ? this.#options.queue.release([claim], "begun") : this.#store(finished);
       } finally {
         this.#busy -= 1;
+        await this.#prefetcher?.used(claim, performance.now() - takenMs);
       }
       // Noticed at once, also by a slot that waits for work.
       storing.catch(() => {
@@ -116,8 +162,11 @@ class Supervisor {
     await storing;
   }
 
-  async releaseRest(): Promise<void> {
-    await this.#options.queue.release(this.#window.takeAll());
+  async #giveBackRest(): Promise<void> {
+    const claims = this.#window.takeAll();
+    for (const claim of claims) await this.#prefetcher?.used(claim, null);
+    const rest = [...claims, ...(this.#prefetcher?.takeAll() ?? [])];
+    await (this.#options.giveBack?.(rest) ?? this.#options.queue.release(rest));
   }
 
   async #next(history: SlotHistory): Promise<Claim | null> {
@@ -125,10 +174,14 @@ class Supervisor {
     while (!drain.aborted) {
       const claim = this.#window.pick(history);
       if (claim !== null) return claim;
-      await this.#refill();
-      if (this.#window.size > 0) continue;
-      if (await this.#isOver()) return null;
-      await sleep(pollMs, undefined, { signal: drain }).catch(() => {});
+      if (this.#prefetcher === null) {
+        await this.#refill();
+        if (this.#window.size > 0) continue;
+        if (await this.#isOver()) return null;
+        await sleep(pollMs, undefined, { signal: drain }).catch(() => {});
+      } else {
+        await this.#work.wait(pollMs, drain);
+      }
     }
     return null;
   }
@@ -156,14 +209,15 @@ class Supervisor {
     const begun = await this.#starts.add(claim);
     if (begun === null) return null;
     const { task, starts } = begun;
-    onEvent({ type: "started", task, starts });
+    onEvent({ type: "started", task, starts, lost: claim.lost });
+    const startedAt = new Date();
     const startedMs = performance.now();
     const signal = AbortSignal.any([stop, claim.lost]);
     const { outcome, run } = starts > maxStarts ? workerLost(maxStarts) : await this.#runSafely(task, signal);
     if (stop.aborted && outcome.status === "failed" && outcome.code === "cancelled") return null;
     const retryAfterSeconds = starts < maxStarts ? retryDelay(outcome, starts) : null;
     const elapsedMs = performance.now() - startedMs;
-    return { claim, task, outcome, run, starts, retryAfterSeconds, elapsedMs };
+    return { claim, task, outcome, run, starts, retryAfterSeconds, startedAt, elapsedMs };
   }
 
   async #runSafely(task: Task, signal: AbortSignal): Promise<Ended> {
@@ -171,17 +225,27 @@ class Supervisor {
       const run = await this.#options.run(task, signal);
       return { outcome: run.outcome, run };
     } catch (error) {
-      const code = error instanceof WhiskersError ? error.code : "internal";
-      return { outcome: { status: "failed", code, message: messageOf(error) }, run: null };
+      return failureOf(error);
     }
   }
 
-  async #store({ claim, task, outcome, run, starts, retryAfterSeconds, elapsedMs }: Finished): Promise<void> {
-    const row = runRow(task, outcome, run, starts);
+  /** It will never be ready: its failure is its outcome. */
+  async #failUnbegun(claim: Claim, task: Task, error: unknown): Promise<void> {
+    const at = { startedAt: new Date(), elapsedMs: 0 };
+    await this.#store({ claim, task, ...failureOf(error), starts: 0, retryAfterSeconds: null, ...at });
+  }
+
+  async #store(finished: Finished): Promise<void> {
+    const { claim, task, outcome, run, retryAfterSeconds, elapsedMs } = finished;
+    const row = runRow(task, outcome, run, {
+      starts: finished.starts,
+      startedAt: finished.startedAt,
+      endedAt: new Date(finished.startedAt.getTime() + elapsedMs),
+    });
     const stored = await this.#settlements.add({ claim, run: row, retryAfterSeconds });
     this.#options.onEvent(
       stored
-        ? { type: "finished", task, outcome, run, elapsedMs, retryAfterSeconds }
+        ? { type: "finished", task, outcome, run, runId: row.id, elapsedMs, retryAfterSeconds }
         : { type: "refused", task },
     );
   }
@@ -197,6 +261,7 @@ interface Finished extends Ended {
   readonly task: Task;
   readonly starts: number;
   readonly retryAfterSeconds: number | null;
+  readonly startedAt: Date;
   readonly elapsedMs: number;
 }
 
@@ -205,9 +270,13 @@ function workerLost(maxStarts: number): Ended {
   return { outcome: { status: "failed", code: "worker-lost", message }, run: null };
 }
 
-/** Null: this is final. Doubles each time, with a random half, so that what failed together does not return so. */
+function failureOf(error: unknown): Ended {
+  const code = error instanceof WhiskersError ? error.code : "internal";
+  return { outcome: { status: "failed", code, message: messageOf(error) }, run: null };
+}
+
+/** Null: this is final. */
 function retryDelay(outcome: Outcome, starts: number): number | null {
   if (outcome.status === "succeeded" || !ERRORS[outcome.code].retryable) return null;
-  const seconds = Math.min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (starts - 1));
-  return Math.ceil(seconds / 2 + (Math.random() * seconds) / 2);
+  return backoffSeconds(starts - 1, LONGEST_RETRY_SECONDS);
 }

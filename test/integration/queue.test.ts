@@ -27,6 +27,7 @@ import { noPostgres, startPostgres } from "../fixtures/postgres-server.ts";
 import type { PostgresServer } from "../fixtures/postgres-server.ts";
 
 const never = new AbortController().signal;
+const TIMES = { starts: 1, startedAt: new Date(0), endedAt: new Date(0) };
 /** The numbers of all that there are. */
 const MIGRATIONS = readdirSync(new URL("../../src/db/migrations", import.meta.url)).map(
   (_name, index) => index + 1,
@@ -203,7 +204,7 @@ function suite(where: () => Promise<{ url: string | null; home: string }>): void
       primary_key: '\u0000\ud800"\\,{}NULL\n',
       n: 1e300,
     };
-    const row = runRow(task, run.outcome, { ...run, records: { ...run.records, objects: [nasty] } }, 1);
+    const row = runRow(task, run.outcome, { ...run, records: { ...run.records, objects: [nasty] } }, TIMES);
     await queue.settle([{ claim, run: row, retryAfterSeconds: null }]);
     const [kept] = await database.query<{ document: string }>(
       "select document::text from whiskers.output where run_id = $1",
@@ -434,7 +435,11 @@ function tasks(count: number): readonly Task[] {
 }
 
 function settlement(claim: Claim, task: Task): Parameters<LocalQueue["settle"]>[0][number] {
-  return { claim, run: runRow(task, { status: "succeeded" }, emptyRun(task), 1), retryAfterSeconds: null };
+  return {
+    claim,
+    run: runRow(task, { status: "succeeded" }, emptyRun(task), TIMES),
+    retryAfterSeconds: null,
+  };
 }
 
 function failed(task: Task, code: "time-limit" | "cancelled"): Run {

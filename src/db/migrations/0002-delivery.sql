@@ -2,8 +2,8 @@
 alter table whiskers.task drop constraint task_state_check;
 alter table whiskers.task add constraint task_state_check
   check (state in ('queued', 'started', 'delivering', 'succeeded', 'failed'));
--- Who has to be told what became of it; null: nobody.
-alter table whiskers.task add column scheduler text check (scheduler in ('mula'));
+-- OpenKAT's service that it came from; null: none.
+alter table whiskers.task add column origin text check (origin in ('mula', 'bytes'));
 create index task_settled on whiskers.task (settled_at) where settled_at is not null;
 
 create index run_failed on whiskers.run (finished_at) where status = 'failed';

@@ -7,7 +7,7 @@ export async function deleteTasks(
 ): Promise<readonly string[]> {
   const rows = await connection.query<{ id: string }>(
     `delete from whiskers.task
-     where id = any ($1::uuid[]) and scheduler is not null and state = 'queued' and starts = 0
+     where id = any ($1::uuid[]) and origin = 'mula' and state = 'queued' and starts = 0
      returning id`,
     [ids],
   );

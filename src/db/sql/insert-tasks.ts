@@ -7,15 +7,15 @@ export async function insertTasks(
   tasks: readonly Task[],
 ): Promise<readonly string[]> {
   const rows = await connection.query<{ id: string }>(
-    `insert into whiskers.task (id, package, scheduler, document)
-     select id, package, scheduler, document::json
-     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as task (id, package, scheduler, document)
+    `insert into whiskers.task (id, package, origin, document)
+     select id, package, origin, document::json
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as task (id, package, origin, document)
      on conflict (id) do nothing
      returning id`,
     [
       tasks.map(({ id }) => id),
       tasks.map((task) => task.package),
-      tasks.map(({ scheduler }) => scheduler ?? null),
+      tasks.map(({ origin }) => origin ?? null),
       tasks.map((task) => JSON.stringify(task)),
     ],
   );

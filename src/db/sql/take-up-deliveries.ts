@@ -1,0 +1,37 @@
+import type { Connection } from "../database.ts";
+
+/** A delivery with all that it needs. */
+export interface TakenUp {
+  readonly taskId: string;
+  readonly runId: string;
+  /** Which time this is that it was taken up; goes with everything that is written of it. */
+  readonly attempt: number;
+  /** Milliseconds of Unix time. */
+  readonly queuedAtMs: number;
+  /** As `insertRuns` stored them. */
+  readonly run: unknown;
+  readonly output: unknown;
+  /** Names of the steps that were made before. */
+  readonly steps: readonly string[];
+}
+
+/** Takes up deliveries that are not settled: whoever took them up before can write no more. */
+export async function takeUpDeliveries(
+  connection: Connection,
+  taskIds: readonly string[],
+): Promise<readonly TakenUp[]> {
+  return connection.query(
+    `update whiskers.delivery
+     set attempt = attempt + 1
+     where task_id = any ($1::uuid[]) and state = 'pending'
+     returning
+       task_id as "taskId",
+       run_id as "runId",
+       attempt,
+       (extract(epoch from queued_at) * 1000)::float8 as "queuedAtMs",
+       (select document from whiskers.run where run.id = run_id) as run,
+       (select document from whiskers.output where output.run_id = delivery.run_id) as output,
+       array (select step from whiskers.delivery_step where delivery_step.task_id = delivery.task_id) as steps`,
+    [taskIds],
+  );
+}

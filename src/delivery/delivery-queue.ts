@@ -1,0 +1,171 @@
+import type { PgBoss } from "pg-boss";
+
+import type { Connection, Database } from "../db/database.ts";
+import { ClaimLost, JobClaims } from "../db/job-claims.ts";
+import { insertDeliveries } from "../db/sql/insert-deliveries.ts";
+import type { RunRow } from "../db/sql/insert-runs.ts";
+import { recordSteps } from "../db/sql/record-steps.ts";
+import { settleDeliveries } from "../db/sql/settle-deliveries.ts";
+import { takeUpDeliveries, type TakenUp } from "../db/sql/take-up-deliveries.ts";
+import type { ErrorCode } from "../errors.ts";
+
+const QUEUE = "delivery";
+
+/** The delivery of one run that this process has to make, until it is settled, given back, or lost. */
+export interface Delivery extends TakenUp {
+  readonly earlierClaims: number;
+  /** Aborts when the claim is lost: another process makes this delivery now. */
+  readonly lost: AbortSignal;
+}
+
+/** How a delivery ended. */
+export type DeliveryEnd =
+  | { readonly state: "delivered" }
+  | { readonly state: "failed"; readonly code: ErrorCode; readonly message: string };
+
+export interface DeliverySettlement {
+  readonly delivery: Delivery;
+  readonly end: DeliveryEnd;
+  /** Names of steps that were made and are not recorded yet. */
+  readonly steps: readonly string[];
+  /** State of the task from now on, for good. */
+  readonly taskState: "succeeded" | "failed";
+}
+
+/** Deliveries in PostgreSQL, shared by any number of processes, as `LocalQueue` is for runs. */
+export interface DeliveryQueue {
+  /** Adds the deliveries of runs that are being stored, as part of the same transaction. */
+  add(connection: Connection, runs: readonly RunRow[]): Promise<void>;
+  /** Claims up to `limit`, oldest first. Claims are renewed until they end. */
+  take(limit: number): Promise<readonly Delivery[]>;
+  /** Whether this process may still act on it, by its own clock. */
+  holds(delivery: Delivery): boolean;
+  /** Writes down that steps were made. False: somebody else has taken the delivery up since. */
+  record(delivery: Delivery, steps: readonly string[]): Promise<boolean>;
+  /** Ends deliveries and their tasks, in one transaction. Returns those whose claim was not lost. */
+  settle(settlements: readonly DeliverySettlement[]): Promise<readonly DeliverySettlement[]>;
+  /** Gives a delivery back, to be taken again after so many seconds. */
+  defer(delivery: Delivery, afterSeconds: number): Promise<void>;
+  release(deliveries: readonly Delivery[]): Promise<void>;
+  /** Stops renewing. Claims that are left expire. */
+  close(): void;
+}
+
+export interface DeliveryQueueOptions {
+  readonly boss: PgBoss;
+  readonly claimSeconds: number;
+  readonly onError: (error: Error) => void;
+}
+
+/** @throws the database's error */
+export async function openDeliveryQueue(
+  database: Database,
+  options: DeliveryQueueOptions,
+): Promise<DeliveryQueue> {
+  return new PostgresDeliveries(
+    database,
+    await JobClaims.open<object>(database, { ...options, queue: QUEUE }),
+  );
+}
+
+class PostgresDeliveries implements DeliveryQueue {
+  readonly #database: Database;
+  readonly #claims: JobClaims<object>;
+
+  constructor(database: Database, claims: JobClaims<object>) {
+    this.#database = database;
+    this.#claims = claims;
+  }
+
+  async add(connection: Connection, runs: readonly RunRow[]): Promise<void> {
+    if (runs.length === 0) return;
+    await insertDeliveries(connection, runs);
+    await this.#claims.insert(
+      connection,
+      runs.map(({ taskId }) => ({ id: taskId, data: {} })),
+    );
+  }
+
+  async take(limit: number): Promise<readonly Delivery[]> {
+    const jobs = await this.#claims.take(limit);
+    if (jobs.length === 0) return [];
+    const found = await takeUpDeliveries(
+      this.#database,
+      jobs.map(({ id }) => id),
+    );
+    const byId = new Map(found.map((one) => [one.taskId, one]));
+    const gone = jobs.filter(({ id }) => !byId.has(id)).map(({ id }) => id);
+    if (gone.length > 0) await this.#discard(gone);
+    return jobs.flatMap(({ id, lost, earlierClaims }) => {
+      const taken = byId.get(id);
+      return taken === undefined ? [] : [{ ...taken, lost, earlierClaims }];
+    });
+  }
+
+  holds({ taskId, lost }: Delivery): boolean {
+    return !lost.aborted && this.#claims.holds(taskId);
+  }
+
+  async record(delivery: Delivery, steps: readonly string[]): Promise<boolean> {
+    const recorded = await recordSteps(this.#database, [{ ...delivery, steps }]);
+    return recorded.length > 0;
+  }
+
+  async settle(settlements: readonly DeliverySettlement[]): Promise<readonly DeliverySettlement[]> {
+    let settled = settlements;
+    if (!(await this.#settleAll(settlements))) {
+      const one: DeliverySettlement[] = [];
+      for (const settlement of settlements) {
+        if (await this.#settleAll([settlement])) one.push(settlement);
+        else this.#claims.lose(settlement.delivery.taskId);
+      }
+      settled = one;
+    }
+    this.#claims.forget(settlements.map(({ delivery }) => delivery.taskId));
+    return settled;
+  }
+
+  async defer(delivery: Delivery, afterSeconds: number): Promise<void> {
+    await this.#unlessLost((connection) => this.#claims.defer(connection, delivery.taskId, afterSeconds));
+    this.#claims.forget([delivery.taskId]);
+  }
+
+  async release(deliveries: readonly Delivery[]): Promise<void> {
+    await this.#claims.release(deliveries.map(({ taskId }) => taskId));
+  }
+
+  close(): void {
+    this.#claims.close();
+  }
+
+  /** Jobs whose deliveries are settled, or were deleted, have nothing left to do. */
+  async #discard(ids: readonly string[]): Promise<void> {
+    await this.#unlessLost((connection) => this.#claims.finish(connection, ids));
+    this.#claims.forget(ids);
+  }
+
+  /** All or none: false when a claim was lost, and then nothing has changed. */
+  async #settleAll(settlements: readonly DeliverySettlement[]): Promise<boolean> {
+    const done = await this.#unlessLost(async (connection) => {
+      await this.#claims.finish(
+        connection,
+        settlements.map(({ delivery }) => delivery.taskId),
+      );
+      const steps = settlements.map((one) => ({ ...one.delivery, steps: one.steps }));
+      if (steps.some((one) => one.steps.length > 0)) await recordSteps(connection, steps);
+      const rows = settlements.map(({ delivery, end, taskState }) => ({ ...delivery, ...end, taskState }));
+      if ((await settleDeliveries(connection, rows)) !== rows.length) throw new ClaimLost();
+      return true;
+    });
+    return done ?? false;
+  }
+
+  async #unlessLost<T>(work: (connection: Connection) => Promise<T>): Promise<T | null> {
+    try {
+      return await this.#database.transaction(work);
+    } catch (error) {
+      if (error instanceof ClaimLost) return null;
+      throw error;
+    }
+  }
+}
