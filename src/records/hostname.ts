@@ -15,8 +15,8 @@ const ALLOWED = /^[a-z\d.-]*$/i;
  * stays, and the empty name is one. The length of the whole is not checked against that of DNS.
  */
 export function normaliseHostname(name: string): string | null {
-  if (name.endsWith("-") || name.length > NAME_LENGTH) return null;
-  if (NORMAL.test(name)) return name;
+  if (name.length > NAME_LENGTH) return null;
+  if (NORMAL.test(name)) return name.endsWith("-") ? null : name;
   const ascii = toAscii(lowerCase(name));
   return ascii !== null && ALLOWED.test(ascii) && !ascii.endsWith("-") ? ascii : null;
 }
