@@ -116,6 +116,9 @@ class CgroupV1 implements Cgroup {
     // Nothing new can be started while the list is worked through.
     const pids = this.#folders.get("pids");
     if (pids !== undefined) tryWriteControl(`${pids}/pids.max`, 0);
+    // Dying takes CPU time too: a crowd that shares a quota would take long.
+    const cpu = this.#folders.get("cpu");
+    if (cpu !== undefined) tryWriteControl(`${cpu}/cpu.cfs_quota_us`, -1);
     killPids(this.pids());
   }
 

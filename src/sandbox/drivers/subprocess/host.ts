@@ -6,7 +6,8 @@ import type { Protection } from "../../../domain/outcome.ts";
 import type { CgroupParent } from "../../cgroup/cgroup.ts";
 import { openCgroups } from "../../cgroup/open-cgroups.ts";
 import { isStaleSandbox, sandboxNamePrefix } from "../../cgroup/owner.ts";
-import { findAll } from "../../interpreters.ts";
+import { findAll, findPython } from "../../interpreters.ts";
+import type { Python } from "../../interpreters.ts";
 import { writeFilterFile } from "../../seccomp/filter-file.ts";
 import { findBubblewrap } from "./bubblewrap.ts";
 import { SandboxIds } from "./confine.ts";
@@ -17,6 +18,7 @@ import type { Variant } from "./launch.ts";
 import { inheritedDescriptors } from "./inherited-descriptors.ts";
 import { explainFailure } from "./explain-failure.ts";
 import { judgeProtections } from "./judge-protections.ts";
+import { copySdk } from "./sdk-copy.ts";
 import { selfCheck } from "./self-check.ts";
 import { Stage } from "./stage.ts";
 import { findUtilLinux } from "./util-linux.ts";
@@ -39,6 +41,8 @@ export interface Host {
   readonly protections: readonly Protection[];
   /** What would make it stronger, and how to get it. */
   readonly advice: readonly string[];
+  /** As `findPython` of interpreters.ts, asked once. */
+  findPython(version: string | null, python: string | undefined): Promise<Python>;
   nextName(): string;
 }
 
@@ -104,10 +108,11 @@ async function findBase(options: SubprocessOptions): Promise<Base> {
     ids: new SandboxIds(),
     stage: new Stage(),
     etcFolder: await makeEtcFolder(options.stateDirectory, draftName),
-    sdkFolder: options.sdkFolder,
+    sdkFolder: await copySdk(options.sdkFolder, options.stateDirectory, draftName),
     searchPath,
     seccompFile: await writeFilterFile(options.stateDirectory, draftName),
     ulimitProcesses: ulimitProcessesFlag(shell),
+    findPython: rememberPythons(searchPath),
     nextName: () => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`,
   };
 }
@@ -127,6 +132,21 @@ function variantsFor(
     case "auto":
       return [bubblewrap, utilLinux];
   }
+}
+
+/** Shims of version managers take a tenth of a second to answer. What is missing may be installed later. */
+function rememberPythons(searchPath: string): Host["findPython"] {
+  const found = new Map<string, Promise<Python>>();
+  return (version, python) => {
+    const key = `${version}:${python}`;
+    let answer = found.get(key);
+    if (answer === undefined) {
+      answer = findPython(version, { python, searchPath });
+      found.set(key, answer);
+      answer.catch(() => found.delete(key));
+    }
+    return answer;
+  };
 }
 
 function findTool(name: string, searchPath: string): string {

@@ -1,18 +1,22 @@
-import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import type { Package } from "../../../domain/package.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Prepared } from "../../driver.ts";
-import { findAll, findPython } from "../../interpreters.ts";
+import { findAll } from "../../interpreters.ts";
+import { compileJavaScriptSdk, compilePackage } from "./compile-ahead.ts";
 import type { SubprocessOptions } from "./create-subprocess-driver.ts";
 import type { Host } from "./host.ts";
-import { INSIDE, privateView, readOnly, systemView } from "./view.ts";
-import type { Entry, ViewParts } from "./view.ts";
+import { makeEntries } from "./make-entries.ts";
+import { compileSdk } from "./sdk-copy.ts";
+import { INSIDE, readOnly } from "./view.ts";
+import type { Entry } from "./view.ts";
 
 export interface PreparedPackage extends Prepared {
   /** The view; the sizes in it are not those of a run yet. */
   readonly entries: readonly Entry[];
   /** As the guest sees it; null: looked up on its PATH. */
   readonly interpreter: string | null;
+  /** Where Node.js finds what was compiled ahead, as the guest sees it. */
+  readonly compileCacheFolder: string | null;
 }
 
 /** @throws WhiskersError `environment-missing`, `sandbox-failed` */
@@ -21,57 +25,58 @@ export async function preparePackage(
   host: Host,
   options: SubprocessOptions,
 ): Promise<PreparedPackage> {
-  const { parts, interpreter, environment } = await findEnvironment(pkg, host, options);
-  const entries = [
-    // First: an interpreter may lie in /tmp.
-    ...privateView(DEFAULT_LIMITS),
-    ...systemView({ ...parts, extra: [...(parts.extra ?? []), ...host.variant.entries] }),
-  ];
-  const needed = await host.variant.prepare(entries);
-  await host.stage.add([
-    ...entries.flatMap((entry) => (entry.kind === "read-only" ? [entry.source] : [])),
-    ...needed,
-  ]);
-  return { pkg, environment, entries, interpreter };
-}
-
-type Found = Pick<PreparedPackage, "interpreter" | "environment"> & { readonly parts: ViewParts };
-
-async function findEnvironment(pkg: Package, host: Host, options: SubprocessOptions): Promise<Found> {
   const { guest } = pkg.manifest;
   const common = { etc: host.etcFolder, packageFolder: pkg.folder, sdkFolder: host.sdkFolder };
   switch (guest.kind) {
     case "python": {
-      const python = await findPython(guest.version, {
-        python: guest.version === null ? options.python : undefined,
-        searchPath: host.searchPath,
-      });
+      const python = await host.findPython(
+        guest.version,
+        guest.version === null ? options.python : undefined,
+      );
+      await compileSdk(host.sdkFolder, python);
+      const parts = { ...common, needs: [python.executable, ...python.needs], programs: false };
+      const entries = await makeEntries(parts, host);
+      const packageFolder = await compilePackage(pkg, python, options.stateDirectory, entries, host);
       return {
-        parts: { ...common, needs: [python.executable, ...python.needs], programs: false },
-        interpreter: python.executable,
+        pkg,
         environment: { name: "python", version: python.version, digest: null },
+        entries:
+          packageFolder === pkg.folder ? entries : await makeEntries({ ...parts, packageFolder }, host),
+        interpreter: python.executable,
+        compileCacheFolder: null,
       };
     }
     case "javascript": {
       const interpreter = `${INSIDE.bin}/node`;
-      return {
-        parts: { ...common, needs: [], programs: false, extra: [readOnly(process.execPath, interpreter)] },
+      const node = readOnly(process.execPath, interpreter);
+      const parts = { ...common, needs: [], programs: false, extra: [node] };
+      const compiled = await compileJavaScriptSdk(
+        options.stateDirectory,
+        (packageFolder) => makeEntries({ ...parts, packageFolder }, host),
         interpreter,
+        host,
+      );
+      const extra = compiled === null ? [node] : [node, readOnly(compiled, INSIDE.compileCache)];
+      return {
+        pkg,
         environment: { name: "node", version: process.versions.node, digest: null },
+        entries: await makeEntries({ ...parts, extra }, host),
+        interpreter,
+        compileCacheFolder: compiled === null ? null : INSIDE.compileCache,
       };
     }
     case "command": {
       const [program = ""] = guest.argv;
       if (!program.includes("/") && findAll(program, INSIDE_PATH).length === 0) {
-        throw new WhiskersError(
-          "environment-missing",
-          `no program ${program}: looked for it in ${INSIDE_PATH}`,
-        );
+        const message = `no program ${program}: looked for it in ${INSIDE_PATH}`;
+        throw new WhiskersError("environment-missing", message);
       }
       return {
-        parts: { ...common, needs: [], programs: true },
-        interpreter: null,
+        pkg,
         environment: { name: "command", version: "", digest: null },
+        entries: await makeEntries({ ...common, needs: [], programs: true }, host),
+        interpreter: null,
+        compileCacheFolder: null,
       };
     }
   }

@@ -4,8 +4,9 @@ import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import type { Host } from "./host.ts";
 import { launchSandbox } from "./open.ts";
+import { makeEntries } from "./make-entries.ts";
 import type { SubprocessSandbox } from "./sandbox.ts";
-import { privateView, readOnly, systemView } from "./view.ts";
+import { readOnly } from "./view.ts";
 
 /** What a trivial guest found of its sandbox, and what we saw of it from outside. */
 export interface Facts {
@@ -47,22 +48,15 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
   let sandbox: SubprocessSandbox | null = null;
   try {
     const shell = realpathSync("/bin/sh");
-    const entries = [
-      ...privateView(DEFAULT_LIMITS),
-      ...systemView({
-        etc: host.etcFolder,
-        packageFolder: host.etcFolder,
-        sdkFolder: host.etcFolder,
-        needs: [],
-        programs: false,
-        extra: [readOnly(shell, shell), ...host.variant.entries],
-      }),
-    ];
-    const needed = await host.variant.prepare(entries);
-    await host.stage.add([
-      ...entries.flatMap((entry) => (entry.kind === "read-only" ? [entry.source] : [])),
-      ...needed,
-    ]);
+    const parts = {
+      etc: host.etcFolder,
+      packageFolder: host.etcFolder,
+      sdkFolder: host.sdkFolder,
+      needs: [],
+      programs: false,
+      extra: [readOnly(shell, shell)],
+    };
+    const entries = await makeEntries(parts, host);
     const command = { argv: [shell, "-c", SCRIPT], env: { PATH: "/usr/bin:/bin" } };
     sandbox = await launchSandbox(entries, command, { limits: DEFAULT_LIMITS, files: [] }, host);
     const said = await readUntilEnd(sandbox);

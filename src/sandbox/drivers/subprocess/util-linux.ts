@@ -24,7 +24,7 @@ const inside = (name: string): string => `${INSIDE.bin}/${name}`;
 /** Mount point of the host's root, for the moment between the change of root and its unmounting. */
 const OLD_ROOT = ".old";
 /** Files of an inode's size are not counted as bytes of a tmpfs; this many are enough for anybody. */
-const TMPFS_INODES = 100_000;
+const TMPFS_INODES = 20_000;
 const FILES_MAX = 2;
 /** For /whiskers when files are placed there. */
 const FILES_TMPFS_BYTES = 64 * 1024 * 1024;
@@ -138,6 +138,7 @@ function initScript(
     "cd /",
     `/${OLD_ROOT}${quote(programs.umount)} -l /${OLD_ROOT}`,
     `cd ${quote(launch.workingFolder)}`,
+    "unset OLDPWD",
     ...(launch.limitProcessesInside ? [`ulimit ${ulimitProcesses} ${launch.limits.processes + 1}`] : []),
     // What a shell says of how the guest ended is not the guest's.
     "exec 8>&2 2>/dev/null",
