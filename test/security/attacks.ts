@@ -226,7 +226,8 @@ export const ATTACKS: readonly Attack[] = [
     name: "javascript-heap",
     group: "resources",
     tries: "memory on a JavaScript engine's heap",
-    limits: { memoryBytes: 256 * MiB },
+    // The collector fights for every byte before it gives up.
+    limits: { memoryBytes: 256 * MiB, wallMs: 15_000 },
     ends: ["memory-limit"],
   },
   {
