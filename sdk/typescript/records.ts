@@ -74,7 +74,8 @@ export class RecordEncoder {
    */
   encode(record: unknown): string {
     const plain = this.#toPlain(record);
-    const unwritable = findUnwritable(plain);
+    const held = plain["object"];
+    const unwritable = findUnwritable(plain) ?? (isPlain(held) ? findUnwritable(held) : null);
     if (unwritable !== null) throw new TypeError(unwritable);
     return JSON.stringify(plain);
   }

@@ -248,7 +248,7 @@ test("a hostile output is done in little time", { timeout: 20_000 }, async () =>
     { ...NETWORK, ...Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`key${at}`, at])) },
     { object_type: "DNSTXTRecord", hostname: `Hostname|internet|${"a".repeat(4_000_000)}`, value: "a" },
     { object_type: "DNSTXTRecord", hostname: `Hostname|internet|${"a".repeat(4_000_000)}`, value: "" },
-    { object_type: "Question", ooi: "Network|x", schema_id: "x", json_schema: `${"[".repeat(2_000_000)}` },
+    { object_type: "Question", ooi: "Network|x", schema_id: "x", json_schema: "[".repeat(2_000_000) },
     hostname("ü.".repeat(30_000)),
   ]);
   assert.ok(rejections.length >= 5);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 import type { Records } from "../domain/record.ts";
 import { objectType, objectTypeNames } from "./object-model.ts";
