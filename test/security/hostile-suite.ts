@@ -242,13 +242,21 @@ async function writeReport(
   const report: IsolationReport = {
     driver: name,
     version: probe.available ? probe.version : "",
-    kernel: release(),
+    // Without what a distributor adds.
+    kernel: release().split("-", 1)[0] ?? "",
     protections: probe.available
       ? probe.protections.filter((one) => one.by !== null).map((one) => one.name)
       : [],
-    results,
+    results: inOrder(results),
   };
   writeFileSync(file, JSON.stringify(report));
+}
+
+/** As ATTACKS and its states are ordered, whatever ended first. */
+function inOrder(results: readonly AttackResult[]): readonly AttackResult[] {
+  return ATTACKS.flatMap(({ name, states = ["fresh"] }) =>
+    states.flatMap((state) => results.filter((one) => one.attack === name && one.state === state)),
+  );
 }
 
 function whySkipped(
