@@ -14,5 +14,9 @@ it("docs/runtimes/subprocess.md lists every system call that the filter allows, 
       .join(", ");
     assert.ok(rows.includes(`| ${name} | ${why} | ${listed} |`), `the row of ${name} is not as in the table`);
   }
-  for (const { call } of RULES) assert.ok(rows.some((row) => row.includes(`\`${call}\``)), call);
+  for (const { call } of RULES)
+    assert.ok(
+      rows.some((row) => row.includes(`\`${call}\``)),
+      call,
+    );
 });

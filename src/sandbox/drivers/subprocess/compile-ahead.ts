@@ -4,9 +4,10 @@ import path from "node:path/posix";
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import type { Package } from "../../../domain/package.ts";
 import { guestCommand } from "../../guest-command.ts";
+import type { GuestCommand } from "../../guest-command.ts";
 import type { Python } from "../../interpreters.ts";
 import type { Host } from "./host.ts";
-import { launchSandbox } from "./open.ts";
+import { launchSandbox, RESERVED_BY_V8_BYTES } from "./open.ts";
 import { makeFolder, putInPlace } from "./sdk-copy.ts";
 import { INSIDE } from "./view.ts";
 import type { Entry } from "./view.ts";
@@ -116,7 +117,11 @@ export async function compileJavaScriptSdk(
     DEFAULT_LIMITS,
   );
   const argv = [interpreter, "-e", COMPILE_JAVASCRIPT, "--", ...command.argv];
-  const printed = await runToEnd({ argv, env: command.env }, await makeEntries(packageFolder), host);
+  const printed = await runToEnd(
+    { argv, env: command.env, reservedBytes: RESERVED_BY_V8_BYTES },
+    await makeEntries(packageFolder),
+    host,
+  );
   if (printed === null || printed.length === 0) return null;
   const draft = path.join(stateDirectory, "compiled", `.${name}-${process.pid}-${Date.now()}`);
   await makeFolder(path.join(stateDirectory, "compiled"));
@@ -163,7 +168,7 @@ interface Printed {
 
 /** Files that a command in a sandbox printed; null: it did not come to its end, or printed too much. */
 async function runToEnd(
-  command: { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> },
+  command: GuestCommand & { readonly reservedBytes?: number },
   entries: readonly Entry[],
   host: Host,
 ): Promise<readonly Printed[] | null> {

@@ -24,7 +24,7 @@ import type { Entry } from "./view.ts";
 const LAUNCHING_PROCESSES = 3;
 
 /** What V8 sets aside and never uses counts for RLIMIT_DATA; its heap has a limit of its own. */
-const RESERVED_BY_V8_BYTES = 1024 * 1024 * 1024;
+export const RESERVED_BY_V8_BYTES = 1024 * 1024 * 1024;
 
 /** @throws WhiskersError `sandbox-failed` */
 export async function openSandbox(
