@@ -3,7 +3,8 @@ import { Buffer } from "node:buffer";
 import type { Limits } from "../domain/limits.ts";
 import type { Records } from "../domain/record.ts";
 import { assemble } from "./assemble.ts";
-import { followLinks, indexIds } from "./follow-links.ts";
+import type { Draft } from "./draft.ts";
+import { followLinks, indexId } from "./follow-links.ts";
 import { startPacer } from "./pacer.ts";
 import { parseJson } from "./parse-json.ts";
 import { Problem } from "./problem.ts";
@@ -72,14 +73,18 @@ class Collector implements RecordCollector {
     const rejections = new Rejections();
     const pacer = startPacer();
     const read: ReadRecord[] = [];
+    const byId = new Map<string, Draft>();
+    const linked: Draft[] = [];
     for (const record of this.#readAll(rejections)) {
       if (record !== null) read.push(record);
+      if (record !== null && "draft" in record) {
+        indexId(record.draft, byId, rejections);
+        if (record.draft.links.length > 0) linked.push(record.draft);
+      }
       if (pacer.isDue()) await pacer.rest();
     }
-    const drafts = read.flatMap((record) => ("draft" in record ? [record.draft] : []));
-    const byId = indexIds(drafts, rejections);
     const mostKeyLength = Math.max(this.#limits.outputBytes, LEAST_KEY_LENGTH);
-    for (const _ of followLinks(drafts, byId, rejections, mostKeyLength)) {
+    for (const _ of followLinks(linked, byId, rejections, mostKeyLength)) {
       if (pacer.isDue()) await pacer.rest();
     }
     return assemble(read, byId, rejections, pacer);

@@ -5,18 +5,16 @@ import { badTarget, isTarget } from "./read-value.ts";
 import type { Rejections } from "./rejections.ts";
 
 /**
- * Follows every `{"$ref": "#id"}` of an output, in any order of its records: gives each draft its key, each
- * link the key that it leads to. What refers to an unknown id, to the wrong type, to itself through the
+ * Follows every `{"$ref": "#id"}` of an output, in any order of its records: gives each draft with links its
+ * key, each link the key that it leads to. What refers to an unknown id, to the wrong type, to itself through the
  * fields of its key, or to something rejected, is rejected. Yields where it may be interrupted.
  */
 export function* followLinks(
-  drafts: readonly Draft[],
+  linked: readonly Draft[],
   byId: ReadonlyMap<string, Draft>,
   rejections: Rejections,
   mostKeyLength: number,
 ): Generator<void, void> {
-  const linked = drafts.filter(({ links }) => links.length > 0);
-  if (linked.length === 0) return;
   const following: Following = { byId, rejections, keyless: new Set(), keyLengthLeft: mostKeyLength };
   for (const draft of linked) {
     checkTargets(draft, following);
@@ -26,25 +24,21 @@ export function* followLinks(
     findKey(draft, following);
     yield;
   }
-  rejectDependants(linked, following);
+  yield* rejectDependants(linked, following);
   for (const draft of linked) {
     if (draft.state === "keyed") fillLinks(draft, following);
     yield;
   }
   // Filling may have run out of room.
-  rejectDependants(linked, following);
+  if (following.keyLengthLeft < 0) yield* rejectDependants(linked, following);
 }
 
-/** Drafts by `$id`. An id that is there twice stays with the first; the second draft is rejected. */
-export function indexIds(drafts: readonly Draft[], rejections: Rejections): ReadonlyMap<string, Draft> {
-  const byId = new Map<string, Draft>();
-  for (const draft of drafts) {
-    if (draft.id === null) continue;
-    const first = byId.get(draft.id);
-    if (first === undefined) byId.set(draft.id, draft);
-    else reject(draft, rejections, "/$id", `${shown(draft.id)} is the $id of record ${first.record} already`);
-  }
-  return byId;
+/** Notes a draft under its `$id`. An id that is there twice stays with the first; the second draft is rejected. */
+export function indexId(draft: Draft, byId: Map<string, Draft>, rejections: Rejections): void {
+  if (draft.id === null) return;
+  const first = byId.get(draft.id);
+  if (first === undefined) byId.set(draft.id, draft);
+  else reject(draft, rejections, "/$id", `${shown(draft.id)} is the $id of record ${first.record} already`);
 }
 
 interface Following {
@@ -80,7 +74,7 @@ function findKey(start: Draft, following: Following): void {
   const path: Draft[] = [start];
   const onPath = new Set<Draft>(path);
   for (let draft = path.at(-1); draft !== undefined; draft = path.at(-1)) {
-    const next = draft.key === null ? nextUnkeyed(draft, following, onPath) : null;
+    const next = draft.key === null ? nextUnkeyed(draft, following) : null;
     if (next === null) {
       if (draft.key === null) computeKey(draft, following);
       path.pop();
@@ -95,16 +89,13 @@ function findKey(start: Draft, following: Following): void {
   }
 }
 
-/** A draft on which the key of this one waits, one that closes a cycle first; or null. */
-function nextUnkeyed(draft: Draft, { byId, keyless }: Following, onPath: ReadonlySet<Draft>): Draft | null {
-  let waits: Draft | null = null;
+/** A draft on which the key of this one waits, or null. */
+function nextUnkeyed(draft: Draft, { byId, keyless }: Following): Draft | null {
   for (const { field, id } of draft.links) {
     const target = field.inKey ? byId.get(id) : undefined;
-    if (target === undefined || target.key !== null || keyless.has(target)) continue;
-    if (onPath.has(target)) return target;
-    waits ??= target;
+    if (target !== undefined && target.key === null && !keyless.has(target)) return target;
   }
-  return waits;
+  return null;
 }
 
 function computeKey(draft: Draft, following: Following): void {
@@ -135,10 +126,10 @@ function rejectCycle(cycle: readonly Draft[], { keyless, rejections }: Following
 
 const MOST_NAMES = 10;
 
-function rejectDependants(linked: readonly Draft[], { byId, rejections }: Following): void {
+function* rejectDependants(linked: readonly Draft[], { byId, rejections }: Following): Generator<void, void> {
   const referrers = new Map<Draft, [Draft, Link][]>();
   const queue = new Set<Draft>();
-  for (const draft of linked) {
+  for (const draft of rejections.records === 0 ? [] : linked) {
     for (const link of draft.links) {
       const target = byId.get(link.id);
       if (target === undefined) continue;
@@ -147,6 +138,7 @@ function rejectDependants(linked: readonly Draft[], { byId, rejections }: Follow
       if (known === undefined) referrers.set(target, [[draft, link]]);
       else known.push([draft, link]);
     }
+    yield;
   }
   for (const target of queue) {
     for (const [draft, link] of referrers.get(target) ?? []) {
@@ -156,6 +148,7 @@ function rejectDependants(linked: readonly Draft[], { byId, rejections }: Follow
       rejections.addConsequence(draft.record, new Problem(reason, link.path), draft.type?.name ?? null);
       queue.add(draft);
     }
+    yield;
   }
 }
 

@@ -1,8 +1,9 @@
-import { GROUPS, OBJECT_TYPES } from "./object-model.generated.ts";
+import { OBJECT_TYPES } from "./object-model.generated.ts";
 
 /** One of OpenKAT's object types, as the schema `openkat/1` has it. */
 export interface ObjectType {
   readonly name: string;
+  /** Abstract groups that it belongs to, such as `IPAddress`. */
   readonly groups: readonly string[];
   /** Whether OpenKAT walks through such objects when it follows relations. */
   readonly traversable: boolean;
@@ -64,11 +65,6 @@ export function objectType(name: string): ObjectType | null {
 
 export function objectTypeNames(): readonly string[] {
   return Object.keys(OBJECT_TYPES);
-}
-
-/** The concrete types of a group such as `IPAddress`; null when there is no such group. */
-export function groupMembers(name: string): readonly string[] | null {
-  return Object.hasOwn(GROUPS, name) ? (GROUPS[name] ?? null) : null;
 }
 
 /** `Hostname` of `Hostname|internet|example.com`. */

@@ -52,3 +52,25 @@ test("carets stay where OpenKAT leaves them", () => {
   ]);
   for (const [input, expected] of stored) assert.equal(normaliseUrl(input), expected);
 });
+
+test("numbers in keys are written as Python writes them", () => {
+  const written = new Map([
+    [5, "5.0"],
+    [0, "0.0"],
+    [-0.0001, "-0.0001"],
+    [0.00005, "5e-05"],
+    [1.25e-10, "1.25e-10"],
+    [179.123456789, "179.123456789"],
+    [1e15, "1000000000000000.0"],
+    [1e16, "1e+16"],
+  ]);
+  for (const [number, text] of written) {
+    const point = {
+      object_type: "GeographicPoint",
+      ooi: "Network|internet",
+      longitude: number,
+      latitude: 1.5,
+    };
+    assert.equal(primaryKey(point), `GeographicPoint|Network|internet|${text}|1.5`);
+  }
+});
