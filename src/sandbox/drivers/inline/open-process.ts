@@ -11,7 +11,7 @@ import type { Usage } from "../../../domain/outcome.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Ending, OpenRequest, Prepared, Sandbox } from "../../driver.ts";
-import { cpuMsOf, listByEnvironment, residentBytesOf } from "../process-tree.ts";
+import { cpuMsOf, listByEnvironment, listTree, residentBytesOf } from "../process-tree.ts";
 import { guestCommand } from "../../guest-command.ts";
 import { NO_PROTECTIONS } from "./no-protections.ts";
 
@@ -147,8 +147,10 @@ class ProcessSandbox implements Sandbox {
       : [...new Set([pid, ...marked])];
   }
 
+  /** Of the tree alone: looking for what got away costs a look at every process of the machine. */
   #measure(): void {
-    const pids = this.#processes();
+    const { pid } = this.#child;
+    const pids = pid === undefined ? [] : listTree(pid);
     if (pids.length === 0) return;
     const cpuMs = pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
     const bytes = pids.reduce((sum, pid) => sum + residentBytesOf(pid), 0);
