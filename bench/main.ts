@@ -31,8 +31,8 @@ async function main(): Promise<void> {
       drivers,
       python,
       home,
-      rounds: quick ? 2 : 5,
-      runs: quick ? 100 : 400,
+      rounds: quick ? 2 : 4,
+      runs: quick ? 100 : 300,
     });
     const records = await measureRecords(quick ? 20_000 : 100_000);
     const largeRaw = await measureLargeRaw({ drivers, home, megabytes: quick ? 50 : 200 });

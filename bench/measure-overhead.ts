@@ -98,7 +98,7 @@ async function everyWay(
     for (let n = 0; n < count; n += 1) values.push(await one());
     return values;
   };
-  const cold = Math.max(3, Math.ceil(options.runs / 20));
+  const cold = Math.max(3, Math.ceil(options.runs / 40));
   const ways: Measured[] = [
     {
       row: { language: "python", runtime: "in-process", how: "call" },

@@ -26,21 +26,21 @@ export function judgePromises(measured: {
       const call = p50(language, "in-process", "call");
       if (reuse === null || call === null) continue;
       verdicts.push({
-        promise: `P1 reuse (${language}, ${runtime}) adds at most 1 ms to calling the function`,
+        promise: `S1 reuse (${language}, ${runtime}) adds at most 1 ms to calling the function`,
         measured: `${(reuse - call).toFixed(2)} ms`,
         kept: reuse - call <= 1,
       });
     }
     const fork = p50("python", runtime, "fork");
     if (fork !== null) {
-      const promise = `P2 fork (python, ${runtime}) takes at most 4 ms`;
+      const promise = `S2 fork (python, ${runtime}) takes at most 4 ms`;
       verdicts.push({ promise, measured: `${fork.toFixed(2)} ms`, kept: fork <= 4 });
     }
     const cold = p50("python", runtime, "cold start");
     const bare = p50("python", runtime, "bare");
     if (cold !== null && bare !== null) {
       verdicts.push({
-        promise: `P3 a cold start (python, ${runtime}) takes at most 1.5 times the bare interpreter in the same sandbox`,
+        promise: `S3 a cold start (python, ${runtime}) takes at most 1.5 times the bare interpreter in the same sandbox`,
         measured: `${(cold / bare).toFixed(2)} times (${cold.toFixed(1)} ms, ${bare.toFixed(1)} ms)`,
         kept: cold / bare <= 1.5,
       });
@@ -48,12 +48,12 @@ export function judgePromises(measured: {
   }
   verdicts.push(
     {
-      promise: "P4 records are validated at 50,000 objects a second or better",
+      promise: "S4 records are validated at 50,000 objects a second or better",
       measured: `${Math.round(records.objectsPerSecond)} a second`,
       kept: records.objectsPerSecond >= 50_000,
     },
     {
-      promise: "P5 a large raw file streams through with the host growing by at most 64 MB",
+      promise: "S5 a large raw file streams through with the host growing by at most 64 MB",
       measured: `${Math.round(largeRaw.hostGrowthMegabytes)} MB for ${largeRaw.megabytes} MB`,
       kept: largeRaw.hostGrowthMegabytes <= 64,
     },
