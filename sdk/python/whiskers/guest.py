@@ -65,6 +65,8 @@ def _find_modules():
 
 def _serve_package(fd_in, fd_out):
     state = os.environ.get("WHISKERS_STATE", "fresh")
+    # Before the normalizer's folder is looked in: it may well have a `resource.py` of its own.
+    fork = _find_fork() if state == "fork" else None
     try:
         # In place of the SDK's own folder, which Python put there.
         sys.path[0] = os.environ["WHISKERS_PACKAGE"]
@@ -72,8 +74,8 @@ def _serve_package(fd_in, fd_out):
     except BaseException as error:
         frames.send(fd_out, frames.FAILED, 0, failure.payload(error, "load"))
         os._exit(1)
-    if state == "fork":
-        _serve_forked(function, fd_in, fd_out)
+    if fork is not None:
+        _serve_forked(fork, function, fd_in, fd_out)
     _send_ready(fd_out, False)
     reader = frames.Reader(fd_in)
     while True:
@@ -87,16 +89,20 @@ def _serve_package(fd_in, fd_out):
         frames.send(fd_out, frames.READY, 0, b"{}")
 
 
-def _serve_forked(function, fd_in, fd_out):
-    """Returns where it is not possible: the host is told, and decides."""
+def _find_fork():
     try:
-        from .fork import prepare_to_fork, serve_forked
+        from . import fork
     except ImportError:
-        return
-    prctl = prepare_to_fork()
+        return None
+    return fork
+
+
+def _serve_forked(fork, function, fd_in, fd_out):
+    """Returns where it is not possible: the host is told, and decides."""
+    prctl = fork.prepare_to_fork()
     if prctl is not None:
         _send_ready(fd_out, True)
-        serve_forked(function, fd_in, fd_out, prctl)
+        fork.serve_forked(function, fd_in, fd_out, prctl)
         os._exit(0)
 
 

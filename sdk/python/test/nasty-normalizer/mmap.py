@@ -1,0 +1,1 @@
+"""A name that the guest needs too: it must not find this one."""
