@@ -21,6 +21,16 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./run.ts"),
   },
   {
+    name: "supervise",
+    summary: "take the place of OpenKAT's normalizer worker",
+    load: () => import("./supervise.ts"),
+  },
+  {
+    name: "mock-openkat",
+    summary: "OpenKAT's scheduler, raw file store and object graph in memory, to try things with",
+    load: () => import("./mock-openkat.ts"),
+  },
+  {
     name: "doctor",
     summary: "which runtimes work here, which protections are in force, what is missing",
     load: () => import("./doctor.ts"),

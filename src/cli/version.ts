@@ -16,7 +16,7 @@ The version of Whiskers and of the Node.js that runs it. \`whiskers --version\` 
   },
 };
 
-async function version(): Promise<string> {
+export async function version(): Promise<string> {
   const json: unknown = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
   return isObject(json) ? String(json["version"]) : "unknown";
 }

@@ -13,6 +13,8 @@ import { readTasks } from "../db/sql/read-tasks.ts";
 import { resetTasks } from "../db/sql/reset-tasks.ts";
 import { setTaskStates } from "../db/sql/set-task-states.ts";
 import { startTasks } from "../db/sql/start-tasks.ts";
+import { taskStates } from "../db/sql/task-states.ts";
+import type { TaskState } from "../db/sql/task-states.ts";
 import { unstartTasks } from "../db/sql/unstart-tasks.ts";
 import type { Task } from "../domain/task.ts";
 
@@ -74,6 +76,8 @@ export interface LocalQueue {
    * their ids are returned. The others are for anybody to take at once.
    */
   withdraw(claims: readonly Claim[]): Promise<readonly string[]>;
+  /** The states of those tasks that are known. */
+  states(ids: readonly string[]): Promise<ReadonlyMap<string, TaskState>>;
   counts(): Promise<TaskCounts>;
   /** Stops renewing. Claims that are left expire. The database stays open. Idempotent. */
   close(): Promise<void>;
@@ -223,6 +227,10 @@ class PostgresQueue implements LocalQueue {
     }
     await this.release(claims);
     return removed;
+  }
+
+  states(ids: readonly string[]): Promise<ReadonlyMap<string, TaskState>> {
+    return ids.length === 0 ? Promise.resolve(new Map()) : taskStates(this.#database, ids);
   }
 
   counts(): Promise<TaskCounts> {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { AddressInfo } from "node:net";
 
 import type { FastifyInstance } from "fastify";
@@ -7,7 +8,7 @@ import { type Fault, FaultList } from "./faults.ts";
 import { mulaApp } from "./mula.ts";
 import { ObjectGraph } from "./object-graph.ts";
 import { type CheckObject, octopoesApp, type OctopoesState, type ReceivedWrite } from "./octopoes.ts";
-import { RawStore } from "./raw-store.ts";
+import { type RawContent, RawStore } from "./raw-store.ts";
 import { TaskStore } from "./task-store.ts";
 
 export type ServiceName = "mula" | "bytes" | "octopoes";
@@ -28,6 +29,20 @@ export interface MockOptions {
   readonly ports?: Partial<Readonly<Record<ServiceName, number>>>;
 }
 
+export interface MockWork {
+  /** Id of the task; default: a new one. */
+  readonly id?: string;
+  readonly normalizer: string;
+  readonly content: RawContent;
+  readonly inputOoi: string | null;
+  readonly input?: unknown;
+  /** Default: one, of no meaning. */
+  readonly mimeTypes?: readonly string[];
+  readonly endedAt?: string;
+  readonly organisation?: string;
+  readonly priority?: number;
+}
+
 export interface MockOpenKat {
   readonly urls: Readonly<Record<ServiceName, string>>;
   readonly tasks: TaskStore;
@@ -35,6 +50,8 @@ export interface MockOpenKat {
   readonly graphs: ReadonlyMap<string, ObjectGraph>;
   /** Every accepted write to the graph, in order. */
   readonly received: readonly ReceivedWrite[];
+  /** A boefje's run with one raw file, and a task for it. Returns the task's id. */
+  addWork(work: MockWork): string;
   addFault(service: ServiceName, fault: Fault): void;
   clearFaults(): void;
   faultHits(service: ServiceName): ReturnType<FaultList["hits"]>;
@@ -90,6 +107,7 @@ export async function startMockOpenKat(options: MockOptions): Promise<MockOpenKa
     raws,
     graphs: octopoes.graphs,
     received: octopoes.received,
+    addWork: (work) => addWork(work, tasks, raws),
     addFault: (service, fault) => {
       faults[service].add(fault);
     },
@@ -101,6 +119,28 @@ export async function startMockOpenKat(options: MockOptions): Promise<MockOpenKa
       await Promise.all(names.map((name) => apps[name].close()));
     },
   };
+}
+
+function addWork(work: MockWork, tasks: TaskStore, raws: RawStore): string {
+  const id = work.id ?? randomUUID();
+  const { organisation = "org", mimeTypes = ["boefje/mock"], endedAt = new Date().toISOString() } = work;
+  const boefje_meta = {
+    id: randomUUID(),
+    started_at: endedAt,
+    ended_at: endedAt,
+    boefje: { id: "mock", version: null },
+    input_ooi: work.inputOoi,
+    arguments: work.input === undefined ? {} : { input: work.input },
+    organization: organisation,
+    runnable_hash: null,
+    environment: null,
+  };
+  raws.addBoefjeMeta(boefje_meta);
+  const rawId = raws.addRaw({ boefjeMetaId: boefje_meta.id, mimeTypes, content: work.content });
+  const { runnable_hash: _hash, environment: _environment, ...known } = boefje_meta;
+  const raw_data = { id: rawId, mime_types: mimeTypes.map((value) => ({ value })), boefje_meta: known };
+  const data = { id, normalizer: { id: work.normalizer, name: null, version: null }, raw_data };
+  return tasks.push({ id, organisation, priority: work.priority ?? 1, data }).id;
 }
 
 /** mulberry32: small, and the same on every machine. */

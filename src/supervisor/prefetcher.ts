@@ -1,8 +1,8 @@
 import type { Task } from "../domain/task.ts";
-import { WhiskersError } from "../errors.ts";
 import type { Claim, LocalQueue } from "../intake/local-queue.ts";
 import { backoffSeconds } from "./backoff.ts";
 import type { SupervisorEvent } from "./events.ts";
+import { mayHelpLater } from "./may-help-later.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** Work that is held is work that nobody else can do: no more of it than for about so long, milliseconds. */
@@ -177,8 +177,7 @@ export class Prefetcher {
       this.#cutShort.push(claim);
       return;
     }
-    const mayHelp = error instanceof WhiskersError && error.row.retryable;
-    if (!mayHelp || Date.now() - queuedAtMs > this.#prefetch.giveUpMs) {
+    if (!mayHelpLater(error) || Date.now() - queuedAtMs > this.#prefetch.giveUpMs) {
       await this.#exits.fail(claim, task, error);
       return;
     }

@@ -1,0 +1,216 @@
+import type { Delivery, DeliveryEnd, DeliveryQueue, DeliverySettlement } from "../delivery/delivery-queue.ts";
+import type { DeliveryStep } from "../delivery/step.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import { messageOf } from "../domain/unknown.ts";
+import { WhiskersError } from "../errors.ts";
+import { retrying } from "../http/retrying.ts";
+import { backoffSeconds } from "./backoff.ts";
+import type { StoredRun } from "./delivery-plan.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { mayHelpLater } from "./may-help-later.ts";
+import { readStoredRun } from "./stored-run.ts";
+import { Wakeup } from "./wakeup.ts";
+
+/** A short trouble is waited for here; a long one by giving the delivery back. */
+const RETRY = { attempts: 3, baseMs: 100, capMs: 1000 };
+const LONGEST_WAIT_SECONDS = 300;
+/** A delivery that takes longer than this writes down the steps that it has made so far, milliseconds. */
+const RECORD_AFTER_MS = 500;
+const SETTLEMENTS_PER_COMMIT = 64;
+/** Deliveries taken at once: each may hold a large output. */
+const BATCH = 16;
+
+/** What a deliverer tells whoever watches it. */
+export type DeliveryEvent =
+  | {
+      readonly type: "delivered";
+      readonly run: StoredRun;
+      readonly runId: string;
+      readonly end: DeliveryEnd;
+      readonly elapsedMs: number;
+    }
+  /** A service fails: tried again after so many seconds. */
+  | {
+      readonly type: "delayed";
+      readonly run: StoredRun;
+      readonly runId: string;
+      readonly step: string;
+      readonly error: unknown;
+      readonly retryAfterSeconds: number;
+    }
+  /** The claim was lost: another process makes this delivery. */
+  | { readonly type: "delivery-lost"; readonly taskId: string };
+
+export interface DelivererOptions {
+  readonly queue: DeliveryQueue;
+  readonly steps: (run: StoredRun, verdict: Outcome, isFirstTry: boolean) => readonly DeliveryStep[];
+  /** Deliveries at once. */
+  readonly lanes: number;
+  /** How long an empty queue is left alone, milliseconds. */
+  readonly pollMs: number;
+  /** How long a delivery is tried while a service fails, milliseconds. */
+  readonly giveUpMs: number;
+  readonly onEvent: (event: DeliveryEvent) => void;
+  /** End when nothing is left to deliver now. */
+  readonly drain: AbortSignal;
+  /** What is under way goes back. */
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Brings results to where they belong. Each step is made at least once and counts once; a delivery goes on
+ * where it stopped, in whatever process. Before each step the claim is looked at by our own clock: a process
+ * that was stopped, and goes on after its claim was given to another, sends nothing more.
+ */
+export class Deliverer {
+  readonly #options: DelivererOptions;
+  readonly #settlements: GroupCommit<DeliverySettlement, boolean>;
+  readonly #work = new Wakeup();
+  readonly #underWay = new Set<Promise<void>>();
+  #failure: unknown = null;
+
+  constructor(options: DelivererOptions) {
+    this.#options = options;
+    this.#settlements = new GroupCommit(async (settlements) => {
+      const settled = new Set(await options.queue.settle(settlements));
+      return settlements.map((settlement) => settled.has(settlement));
+    }, SETTLEMENTS_PER_COMMIT);
+  }
+
+  get busy(): number {
+    return this.#underWay.size;
+  }
+
+  /** There is something to deliver. */
+  wake(): void {
+    this.#work.wake();
+  }
+
+  /** Works until it is drained or stopped, and what was under way is over. @throws the database's error */
+  async run(): Promise<void> {
+    const { queue, drain, stop, pollMs, lanes } = this.#options;
+    while (!stop.aborted && this.#failure === null) {
+      const limit = Math.min(BATCH, lanes - this.#underWay.size);
+      const deliveries = limit > 0 ? await queue.take(limit) : [];
+      for (const delivery of deliveries) this.#begin(delivery);
+      if (deliveries.length === limit && limit > 0) continue;
+      if (drain.aborted && deliveries.length === 0 && this.#underWay.size < lanes) break;
+      await this.#work.wait(pollMs, drain.aborted ? stop : drain);
+    }
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  #begin(delivery: Delivery): void {
+    const work = this.#deliver(delivery)
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .finally(() => {
+        const wasFull = this.#underWay.size >= this.#options.lanes;
+        this.#underWay.delete(work);
+        if (wasFull || this.#failure !== null) this.#work.wake();
+      });
+    this.#underWay.add(work);
+  }
+
+  async #deliver(delivery: Delivery): Promise<void> {
+    const run = readStoredRun(delivery);
+    const startedMs = performance.now();
+    const made = await this.#makeSteps(delivery, run, run.outcome);
+    switch (made.result) {
+      case "lost":
+        this.#options.onEvent({ type: "delivery-lost", taskId: delivery.taskId });
+        return;
+      case "stopped":
+        await this.#options.queue.release([delivery]);
+        return;
+      case "later":
+        await this.#giveBack(delivery, run, made);
+        return;
+      case "done": {
+        const { end, steps } = made;
+        const taskState =
+          run.outcome.status === "succeeded" && end.state === "delivered" ? "succeeded" : "failed";
+        if (!(await this.#settlements.add({ delivery, end, steps, taskState }))) {
+          this.#options.onEvent({ type: "delivery-lost", taskId: delivery.taskId });
+          return;
+        }
+        const elapsedMs = performance.now() - startedMs;
+        this.#options.onEvent({ type: "delivered", run, runId: delivery.runId, end, elapsedMs });
+      }
+    }
+  }
+
+  /** Whatever was made is in the database, or in the answer. */
+  async #makeSteps(delivery: Delivery, run: StoredRun, verdict: Outcome): Promise<Made> {
+    const { queue, stop, steps: plan } = this.#options;
+    const signal = AbortSignal.any([stop, delivery.lost]);
+    const isFirstTry = delivery.attempt === 1;
+    const known = new Set(delivery.steps);
+    let recordedMs = performance.now();
+    let end: DeliveryEnd = { state: "delivered" };
+    let steps = plan(run, verdict, isFirstTry);
+    const unrecorded: string[] = [];
+    for (let at = 0; at < steps.length;) {
+      const step = steps[at];
+      if (step === undefined) break;
+      at += 1;
+      if (known.has(step.name)) continue;
+      try {
+        await retrying(RETRY, signal, () => {
+          if (!queue.holds(delivery)) throw new WhiskersError("cancelled", "the claim was lost");
+          return step.send(signal);
+        });
+      } catch (error) {
+        if (!queue.holds(delivery)) return { result: "lost" };
+        if (stop.aborted) return this.#keep(delivery, unrecorded, { result: "stopped" });
+        const age = Date.now() - delivery.queuedAtMs;
+        if (mayHelpLater(error) && age < this.#options.giveUpMs) {
+          return this.#keep(delivery, unrecorded, { result: "later", step: step.name, error });
+        }
+        // It is over with this verdict, and what else is to be said follows from the new one. That a failure
+        // could not be told is the end of it.
+        if (end.state === "failed" || verdict.status === "failed") continue;
+        end = failureOf(error);
+        steps = plan(run, { status: "failed", code: end.code, message: end.message }, isFirstTry);
+        at = 0;
+        continue;
+      }
+      unrecorded.push(step.name);
+      if (performance.now() - recordedMs > RECORD_AFTER_MS) {
+        if (!(await queue.record(delivery, unrecorded.splice(0)))) return { result: "lost" };
+        recordedMs = performance.now();
+      }
+    }
+    return { result: "done", end, steps: unrecorded };
+  }
+
+  async #keep(delivery: Delivery, steps: readonly string[], made: Made): Promise<Made> {
+    if (steps.length === 0 || (await this.#options.queue.record(delivery, steps))) return made;
+    return { result: "lost" };
+  }
+
+  async #giveBack(
+    delivery: Delivery,
+    run: StoredRun,
+    made: Extract<Made, { result: "later" }>,
+  ): Promise<void> {
+    const { queue, onEvent } = this.#options;
+    const retryAfterSeconds = backoffSeconds(delivery.earlierClaims, LONGEST_WAIT_SECONDS);
+    const { step, error } = made;
+    onEvent({ type: "delayed", run, runId: delivery.runId, step, error, retryAfterSeconds });
+    await queue.defer(delivery, retryAfterSeconds);
+  }
+}
+
+type Made =
+  | { readonly result: "done"; readonly end: DeliveryEnd; readonly steps: readonly string[] }
+  | { readonly result: "later"; readonly step: string; readonly error: unknown }
+  | { readonly result: "lost" }
+  | { readonly result: "stopped" };
+
+function failureOf(error: unknown): Extract<DeliveryEnd, { state: "failed" }> {
+  const code = error instanceof WhiskersError ? error.code : "internal";
+  return { state: "failed", code, message: messageOf(error) };
+}

@@ -1,0 +1,340 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Settings } from "../config/settings.ts";
+import {
+  type OpenKatSettings,
+  openKatSettings,
+  type SupervisorSettings,
+} from "../config/supervisor-settings.ts";
+import { startJobLibrary } from "../db/job-library.ts";
+import { openDatabase } from "../db/open-database.ts";
+import { persistent } from "../db/persistent.ts";
+import { pruneTasks } from "../db/sql/prune-tasks.ts";
+import { queueDepth } from "../db/sql/queue-depth.ts";
+import { openDeliveryQueue } from "../delivery/delivery-queue.ts";
+import { undeliverable } from "../delivery/octopoes.ts";
+import type { Run } from "../domain/run.ts";
+import type { Task } from "../domain/task.ts";
+import { messageOf } from "../domain/unknown.ts";
+import { WhiskersError } from "../errors.ts";
+import { type HttpService, openHttpService } from "../http/http-service.ts";
+import { type Claim, openLocalQueue } from "../intake/local-queue.ts";
+import { type Mula, openMula } from "../intake/mula.ts";
+import { type Bytes, openBytes } from "../raw/bytes.ts";
+import { runTask, type Stages } from "../run-task.ts";
+import type { RunOptions } from "../sandbox/sandboxes.ts";
+import type { Log } from "../telemetry/log.ts";
+import { openMetrics } from "../telemetry/metrics.ts";
+import { startOperationsServer } from "../telemetry/operations-server.ts";
+import { Deliverer } from "./deliverer.ts";
+import { deliverySteps, type Destinations } from "./delivery-plan.ts";
+import { tooManyRaws } from "./derived-raws.ts";
+import { IntakePump } from "./intake-pump.ts";
+import { openNormalizers } from "./normalizers.ts";
+import { RawFetcher } from "./raw-fetcher.ts";
+import { openRawFolder } from "./raw-folder.ts";
+import { reconcile } from "./reconcile.ts";
+import { RunningNotices } from "./running-notices.ts";
+import { Supervisor } from "./supervise.ts";
+import { watcher } from "./watch.ts";
+
+/** How often the database is looked at for work that other processes left, milliseconds. */
+const DATABASE_POLL_MS = 1000;
+/** How long a statement is tried again while the database is away, milliseconds. */
+const DATABASE_GIVE_UP_MS = 10 * 60_000;
+/** How often packages are looked at for changes, and lost tasks for, milliseconds. */
+const REFRESH_MS = 10_000;
+const RECONCILE_MS = 60_000;
+const HOUSEKEEPING_MS = 10 * 60_000;
+const PRUNED_AT_ONCE = 1000;
+/** Connections to each of OpenKAT's services, and deliveries at once. */
+const CONNECTIONS = 32;
+
+export interface RunSupervisorOptions {
+  readonly settings: Settings;
+  readonly supervisor: SupervisorSettings;
+  readonly runOptions: RunOptions;
+  /** The stages of this machine. Its catalogue opens folders; `fetch` is what it is given. */
+  readonly openStages: (fetch: Stages["fetch"]) => Stages & AsyncDisposable;
+  readonly version: string;
+  readonly log: Log;
+  /** Take no more; end what runs, within the drain time. */
+  readonly drain: AbortSignal;
+  /** End at once. */
+  readonly stop: AbortSignal;
+  /** Everything is there. */
+  readonly onReady?: (ready: { readonly operationsUrl: string | null }) => void;
+}
+
+/**
+ * A supervisor, from its first statement to its last: opens everything, works until it is told to end, and puts
+ * everything away.
+ * @throws WhiskersError `config-invalid`, `upstream-credentials`, `database-*`, `state-locked`, and what
+ * opening packages throws
+ */
+export async function runSupervisor(options: RunSupervisorOptions): Promise<void> {
+  const { settings, supervisor: config, log } = options;
+  const openKat = openKatSettings(config);
+  await using undo = new AsyncDisposableStack();
+  const background = new AbortController();
+  const onError = (error: unknown): void => {
+    log.warn("database trouble", { reason: messageOf(error) });
+  };
+
+  const plain = await openDatabase({ url: config.databaseUrl, home: settings.home });
+  undo.defer(() => plain.close());
+  const database = persistent(plain, {
+    giveUpMs: DATABASE_GIVE_UP_MS,
+    onTrouble: onError,
+    stop: options.stop,
+  });
+  const boss = await startJobLibrary(database, onError);
+  undo.defer(() => boss.stop({ graceful: false, close: false }));
+
+  const clients = openKat === null ? null : await connect(openKat, config, undo);
+  const folder = await openRawFolder(settings.home);
+  undo.defer(() => folder.close());
+  const fetcher = new RawFetcher({
+    bytes: clients?.bytes ?? null,
+    folder: folder.path,
+    maxBytes: config.rawMaxBytes,
+    timeoutMs: config.rawTimeoutMs,
+  });
+  const machine = options.openStages((task, manifest) => Promise.resolve(fetcher.take(task, manifest)));
+  undo.use(machine);
+  const normalizers = await openNormalizers(config.normalizers, machine.catalogue);
+  const stages: Stages = { ...machine, catalogue: normalizers };
+
+  const common = { boss, claimSeconds: config.claimSeconds, onError };
+  const deliveries = await openDeliveryQueue(database, common);
+  undo.defer(() => {
+    deliveries.close();
+  });
+  const queue = await openLocalQueue(database, {
+    ...common,
+    deliver: (connection, runs) => deliveries.add(connection, runs),
+  });
+  undo.defer(() => queue.close());
+
+  const metrics = openMetrics({
+    queue: () => queueDepth(database),
+    sandboxes: () => machine.sandboxes.idle,
+  });
+  const watch = watcher(log, metrics);
+  const timed = AbortSignal.any([options.stop, background.signal]);
+  const notices = clients === null ? null : new RunningNotices(clients.mula, timed);
+  const destinations: Destinations | null =
+    clients === null
+      ? null
+      : {
+          ...clients,
+          whitelist: config.scanProfileWhitelist,
+          errorRaws: config.errorRaws,
+          quiet: async (taskId) => notices?.quiet(taskId),
+        };
+
+  const deliverer = new Deliverer({
+    queue: deliveries,
+    steps: (run, verdict, isFirstTry) => deliverySteps(run, verdict, isFirstTry, destinations),
+    lanes: CONNECTIONS,
+    pollMs: DATABASE_POLL_MS,
+    giveUpMs: config.giveUpMs,
+    onEvent: watch,
+    drain: background.signal,
+    stop: options.stop,
+  });
+  const supervisor = new Supervisor({
+    queue,
+    slots: config.slots,
+    whenEmpty: "wait",
+    pollMs: DATABASE_POLL_MS,
+    maxStarts: config.attempts,
+    drain: options.drain,
+    stop: options.stop,
+    run: (task, signal) => runChecked(task, stages, options.runOptions, signal),
+    onEvent: (event) => {
+      watch(event);
+      if (event.type === "started" && event.task.origin === "mula") {
+        const claim = { taskId: event.task.id, package: event.task.package, lost: event.lost };
+        notices?.begin(event.task.id, () => queue.holds(claim));
+      }
+      if (event.type === "finished" && event.retryAfterSeconds === null) deliverer.wake();
+      if (event.type === "finished" || event.type === "refused") pump?.wake();
+    },
+    prefetch: {
+      lanes: config.slots + 4,
+      giveUpMs: config.giveUpMs,
+      canRun: (reference) => normalizers.has(reference),
+      hasRoom: () => fetcher.hasRoom,
+      fetch: (task, signal) => fetcher.fetch(task, signal),
+      forget: (taskId) => fetcher.forget(taskId),
+    },
+    giveBack: async (claims) => {
+      await giveBack(claims);
+    },
+  });
+  const pump =
+    clients === null
+      ? null
+      : new IntakePump({
+          mula: clients.mula,
+          queue,
+          normalizerIds: () => normalizers.ids,
+          room: () => supervisor.room,
+          announce: (count) => {
+            supervisor.announce(count);
+          },
+          pollMs: config.pollMs,
+          onEvent: watch,
+          drain: options.drain,
+          stop: options.stop,
+        });
+  const giveBack = async (claims: readonly Claim[]): Promise<void> => {
+    // What this process has taken from the scheduler, and nobody has claimed yet, goes back too.
+    const rest = await queue.take(config.slots * 16);
+    const ids = await queue.withdraw([...claims, ...rest]);
+    if (clients === null) return;
+    for (const id of ids) {
+      await clients.mula.setStatus(id, "queued", options.stop).catch((error: unknown) => {
+        log.warn("a task could not be handed back; it is found again later", {
+          task: id,
+          reason: messageOf(error),
+        });
+      });
+    }
+    if (ids.length > 0) log.info("tasks handed back to the scheduler", { count: ids.length });
+  };
+
+  const periodic = [
+    every(REFRESH_MS, timed, async () => {
+      for (const reason of await normalizers.refresh()) log.error("package not refreshed", { reason });
+    }),
+    every(HOUSEKEEPING_MS, timed, async () => {
+      await folder.sweep();
+      while ((await pruneTasks(database, config.keepMs, PRUNED_AT_ONCE)) === PRUNED_AT_ONCE) {
+        if (timed.aborted) return;
+      }
+    }),
+  ];
+  if (clients !== null && config.reconcileAfterMs > 0) {
+    const { mula } = clients;
+    const look = async (): Promise<void> => {
+      const found = await reconcile({
+        mula,
+        queue,
+        normalizerIds: normalizers.ids,
+        afterMs: config.reconcileAfterMs,
+        signal: timed,
+      });
+      for (const id of found.requeued) log.warn("a task that nobody knew of was queued again", { task: id });
+      for (const id of found.told) log.warn("the end of a task was told again", { task: id });
+    };
+    periodic.push(every(RECONCILE_MS, timed, look, "at once"));
+  }
+  const guarded = periodic.map((loop) =>
+    loop.catch((error: unknown) => {
+      log.error("background work ended", { reason: messageOf(error) });
+    }),
+  );
+
+  let operationsUrl: string | null = null;
+  if (config.operationsPort !== null) {
+    const server = await startOperationsServer({
+      host: config.operationsHost,
+      port: config.operationsPort,
+      version: options.version,
+      metrics,
+      notReady: () => {
+        if (options.drain.aborted) return "draining";
+        return pump?.failure == null ? null : messageOf(pump.failure);
+      },
+    });
+    undo.defer(() => server.close());
+    operationsUrl = server.url;
+  }
+  options.onReady?.({ operationsUrl });
+
+  try {
+    const delivering = deliverer.run();
+    delivering.catch(() => {});
+    const results = await Promise.allSettled([supervisor.run(), pump?.run()]);
+    background.abort();
+    const ended = [...results, ...(await Promise.allSettled([delivering]))];
+    for (const one of ended) if (one.status === "rejected") throw one.reason;
+  } finally {
+    background.abort();
+    await Promise.all(guarded);
+  }
+}
+
+interface Clients {
+  readonly mula: Mula;
+  readonly bytes: Bytes;
+  readonly octopoes: HttpService;
+}
+
+/** @throws WhiskersError `upstream-credentials` when Bytes refuses ours; a service that is away is waited for later */
+async function connect(
+  openKat: OpenKatSettings,
+  { requestTimeoutMs }: SupervisorSettings,
+  undo: AsyncDisposableStack,
+): Promise<Clients> {
+  const open = (name: string, baseUrl: string): HttpService => {
+    const service = openHttpService({ name, baseUrl, timeoutMs: requestTimeoutMs, connections: CONNECTIONS });
+    undo.defer(() => service.close());
+    return service;
+  };
+  const bytes = openBytes(open("Bytes", openKat.bytesApi), {
+    username: openKat.bytesUsername,
+    password: openKat.bytesPassword,
+  });
+  try {
+    await bytes.listRaws({ limit: 1 }, AbortSignal.timeout(requestTimeoutMs));
+  } catch (error) {
+    if (error instanceof WhiskersError && error.code === "upstream-credentials") throw error;
+  }
+  return {
+    mula: openMula(open("Mula", openKat.schedulerApi)),
+    bytes,
+    octopoes: open("Octopoes", openKat.octopoesApi),
+  };
+}
+
+/** A run whose results could not be delivered, whatever the services say, has failed. */
+async function runChecked(
+  task: Task,
+  stages: Stages,
+  options: RunOptions,
+  signal: AbortSignal,
+): Promise<Run> {
+  const run = await runTask(task, stages, options, signal);
+  if (run.outcome.status === "failed" || task.origin === undefined || task.rawData === undefined) return run;
+  const meta = {
+    id: task.id,
+    raw_data: task.rawData,
+    normalizer: run.record.normalizer,
+    started_at: "",
+    ended_at: null,
+  };
+  const reason = undeliverable(meta, run.records) ?? tooManyRaws(task.rawData, run.records);
+  if (reason === null) return run;
+  return { ...run, outcome: { status: "failed", code: "invalid-output", message: reason } };
+}
+
+/** Does it again and again until the signal aborts; what fails is done again the next time. */
+async function every(
+  ms: number,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+  first: "later" | "at once" = "later",
+): Promise<void> {
+  for (let isFirst = true; !signal.aborted; isFirst = false) {
+    if (!isFirst || first === "later") await sleep(ms, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof WhiskersError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import type { Outcome } from "../domain/outcome.ts";
+import type { DerivedRaw, Records } from "../domain/record.ts";
+import type { RunRecord } from "../domain/run.ts";
+import type { Task } from "../domain/task.ts";
+import type { StoredRun } from "./delivery-plan.ts";
+
+/** Reads what `runRow` wrote. It comes from our own database, and is not checked again. */
+export function readStoredRun(row: { readonly run: unknown; readonly output: unknown }): StoredRun {
+  const run = row.run as RunDocument;
+  const output = row.output as OutputDocument | null;
+  return {
+    task: run.task,
+    startedAt: run.startedAt,
+    endedAt: run.endedAt,
+    outcome: run.outcome,
+    normalizer: run.record?.normalizer ?? null,
+    records:
+      output === null
+        ? null
+        : {
+            ...output,
+            raws: output.raws.map(({ mime_types, content }): DerivedRaw => ({
+              mime_types,
+              content: Buffer.from(content, "base64"),
+            })),
+            rejections: [],
+            rejectionsDropped: 0,
+            recordsRejected: 0,
+          },
+  };
+}
+
+interface RunDocument {
+  readonly task: Task;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly outcome: Outcome;
+  readonly record?: RunRecord;
+}
+
+type OutputDocument = Omit<Records, "raws" | "rejections" | "rejectionsDropped" | "recordsRejected"> & {
+  readonly raws: readonly { readonly mime_types: readonly string[]; readonly content: string }[];
+};

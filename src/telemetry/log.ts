@@ -1,0 +1,47 @@
+import { pino, stdTimeFunctions } from "pino";
+
+/** Ids by which a line is found; a line has those that it is about. */
+export interface LogIds {
+  readonly task?: string;
+  readonly run?: string;
+  readonly normalizer?: string;
+  readonly organisation?: string;
+}
+
+export type LogFields = LogIds & Readonly<Record<string, unknown>>;
+
+/** What a service says of its work, a line at a time. */
+export interface Log {
+  readonly debug: (message: string, fields?: LogFields) => void;
+  readonly info: (message: string, fields?: LogFields) => void;
+  readonly warn: (message: string, fields?: LogFields) => void;
+  readonly error: (message: string, fields?: LogFields) => void;
+}
+
+/** One JSON object a line on standard error: `level` and `time` as text, `msg`, and the fields. */
+export function openJsonLog(level = "info"): Log & { flush(): void } {
+  const target = pino.destination({ fd: 2, sync: true });
+  const logger = pino(
+    {
+      base: null,
+      level,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    target,
+  );
+  const at =
+    (name: "debug" | "info" | "warn" | "error") =>
+    (message: string, fields: LogFields = {}): void => {
+      logger[name](fields, message);
+    };
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    flush: () => {
+      target.flushSync();
+    },
+  };
+}
