@@ -1,1 +1,0 @@
-"""A name that the guest needs too: it must not find this one."""
