@@ -13,10 +13,19 @@ import { openSandboxes } from "../sandbox/sandboxes.ts";
 const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
 
 /** The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here. */
-export function openStages({ home }: Settings, fetch: Stages["fetch"]): Stages & AsyncDisposable {
-  const common = { sdkFolder: SDK_FOLDER, stateDirectory: path.join(home, "runtimes") };
+export function openStages(
+  { home, subprocess, python }: Settings,
+  fetch: Stages["fetch"],
+): Stages & AsyncDisposable {
+  const common = {
+    sdkFolder: SDK_FOLDER,
+    stateDirectory: path.join(home, "runtimes"),
+    ...(python === null ? {} : { python }),
+  };
   // In the order in which `auto` tries them; it never takes one that does not isolate.
-  const sandboxes = openSandboxes({ drivers: [createSubprocessDriver(common), createInlineDriver(common)] });
+  const sandboxes = openSandboxes({
+    drivers: [createSubprocessDriver({ ...common, variant: subprocess }), createInlineDriver(common)],
+  });
   return {
     catalogue: openCatalogue({ home }),
     fetch,

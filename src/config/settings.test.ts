@@ -11,6 +11,8 @@ suite("readSettings", () => {
       home: `${homedir()}/.local/state/whiskers`,
       runtime: "auto",
       state: "auto",
+      subprocess: "auto",
+      python: null,
     });
     assert.equal(readSettings({ XDG_STATE_HOME: "/state" }).home, "/state/whiskers");
     assert.equal(readSettings({ XDG_STATE_HOME: "relative" }).home, `${homedir()}/.local/state/whiskers`);
@@ -19,11 +21,19 @@ suite("readSettings", () => {
 
   test("takes what is set", () => {
     assert.deepEqual(
-      readSettings({ WHISKERS_HOME: "/a/../b", WHISKERS_RUNTIME: "inline", WHISKERS_STATE: "fork" }),
+      readSettings({
+        WHISKERS_HOME: "/a/../b",
+        WHISKERS_RUNTIME: "inline",
+        WHISKERS_STATE: "fork",
+        WHISKERS_SUBPROCESS: "util-linux",
+        WHISKERS_PYTHON: "/opt/python3",
+      }),
       {
         home: "/b",
         runtime: "inline",
         state: "fork",
+        subprocess: "util-linux",
+        python: "/opt/python3",
       },
     );
   });
@@ -33,6 +43,11 @@ suite("readSettings", () => {
       [{ WHISKERS_HOME: "here" }, /^WHISKERS_HOME is "here": expected an absolute path$/u],
       [{ WHISKERS_RUNTIME: "A b" }, /^WHISKERS_RUNTIME is "A b": expected the name/u],
       [{ WHISKERS_STATE: "frsh" }, /^WHISKERS_STATE is "frsh": expected auto, fresh, fork, reuse$/u],
+      [
+        { WHISKERS_SUBPROCESS: "docker" },
+        /^WHISKERS_SUBPROCESS is "docker": expected auto, bubblewrap, util-linux$/u,
+      ],
+      [{ WHISKERS_PYTHON: "python3" }, /^WHISKERS_PYTHON is "python3": expected an absolute path$/u],
       [{ WHISKERS_STAT: "fresh" }, /no setting WHISKERS_STAT; did you mean "WHISKERS_STATE"/u],
     ];
     for (const [env, message] of refused) {

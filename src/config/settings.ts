@@ -15,8 +15,13 @@ export interface Settings {
   /** Name of a runtime, or `auto`. */
   readonly runtime: string;
   readonly state: "auto" | "fresh" | "fork" | "reuse";
+  /** Which tools make the sandbox of the `subprocess` runtime. */
+  readonly subprocess: "auto" | "bubblewrap" | "util-linux";
+  /** The Python for packages that want no certain version; null: the first on the PATH. Absolute. */
+  readonly python: string | null;
 }
 
+const SUBPROCESS_TOOLS = ["auto", "bubblewrap", "util-linux"] as const;
 const STATES = ["auto", "fresh", "fork", "reuse"] as const;
 
 /** The table of settings. `whiskers config` prints it, and that of the supervisor. */
@@ -42,6 +47,20 @@ export const SETTINGS: SettingTable<Settings> = {
     expects: STATES.join(", "),
     parse: (text) => STATES.find((state) => state === text),
     otherwise: () => "auto",
+  },
+  subprocess: {
+    name: "WHISKERS_SUBPROCESS",
+    description: "Tools that make the sandbox of the subprocess runtime; auto is bubblewrap when it works.",
+    expects: SUBPROCESS_TOOLS.join(", "),
+    parse: (text) => SUBPROCESS_TOOLS.find((tools) => tools === text),
+    otherwise: () => "auto",
+  },
+  python: {
+    name: "WHISKERS_PYTHON",
+    description: "The Python for packages that want no certain version; not set: the first on the PATH.",
+    expects: "an absolute path",
+    parse: (text) => (path.isAbsolute(text) ? path.normalize(text) : undefined),
+    otherwise: () => null,
   },
 };
 
