@@ -100,7 +100,7 @@ export const ERRORS = {
     retryable: false,
     exitCode: 2,
     summary: "The command was used wrongly.",
-    remedy: "See `whiskers help COMMAND`.",
+    remedy: "See `whiskers help`, or `whiskers help COMMAND` for all about one command.",
   },
   "config-invalid": {
     fault: "operator",
@@ -114,7 +114,8 @@ export const ERRORS = {
     retryable: false,
     exitCode: 2,
     summary: "An input file cannot be read, or is not what it should be.",
-    remedy: "Give a raw file, a folder of raw files, or the ZIP that OpenKAT's download gives.",
+    remedy:
+      "Correct what the message names; an input is a raw file, a folder of them, or the ZIP that OpenKAT lets you download.",
   },
   "manifest-invalid": {
     fault: "operator",

@@ -19,7 +19,7 @@ Every setting: the environment variable that sets it, its value now, and what it
     const table: object = { ...SETTINGS, ...SUPERVISOR_SETTINGS };
     const rows = (Object.entries(table) as [string, Setting<unknown>][]).map(([key, setting]) => ({
       name: setting.name,
-      value: shown((values as Readonly<Record<string, unknown>>)[key], setting.secret === true),
+      value: shown(asGiven(key, (values as Readonly<Record<string, unknown>>)[key]), setting.secret === true),
       source: (env[setting.name] ?? "") === "" ? "default" : "environment",
       description: setting.description,
       expects: setting.expects,
@@ -37,6 +37,21 @@ Every setting: the environment variable that sets it, its value now, and what it
     return 0;
   },
 };
+
+const DURATIONS = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+const SIZES = { G: 2 ** 30, M: 2 ** 20, K: 2 ** 10, "": 1 };
+
+/** Times and sizes as their variables take them. The keys of settings say their units. */
+function asGiven(key: string, value: unknown): unknown {
+  if (typeof value !== "number") return value;
+  if (key.endsWith("Ms")) return inLargestUnit(value, DURATIONS);
+  return key.endsWith("Bytes") ? inLargestUnit(value, SIZES) : value;
+}
+
+function inLargestUnit(value: number, units: Readonly<Record<string, number>>): string {
+  const [unit = "", size = 1] = Object.entries(units).find(([, each]) => value % each === 0) ?? [];
+  return value === 0 ? "0" : `${value / size}${unit}`;
+}
 
 /** A secret is not shown, only that it is there. */
 function shown(value: unknown, secret: boolean): unknown {

@@ -6,6 +6,7 @@ import { flag } from "./arguments.ts";
 import type { Command, Context } from "./command.ts";
 import { openStages } from "./open-stages.ts";
 import { printable } from "./terminal/printable.ts";
+import { wrap } from "./terminal/wrap.ts";
 
 export const command: Command = {
   help: `whiskers doctor [--json]
@@ -55,7 +56,10 @@ async function show(
   const found = interpreters.filter(({ version }) => version !== null);
   const missing = interpreters.filter(({ version }) => version === null);
   lines.push(paint("bold", "Interpreters and programs"));
-  lines.push(...found.map(({ program, version }) => `  ${program}  ${printable(version ?? "")}`));
+  const width = Math.max(0, ...found.map(({ program }) => program.length));
+  lines.push(
+    ...found.map(({ program, version }) => `  ${program.padEnd(width)}  ${printable(version ?? "")}`),
+  );
   if (missing.length > 0) {
     lines.push(`  ${paint("dim", `not found: ${missing.map(({ program }) => program).join(", ")}`)}`);
   }
@@ -65,13 +69,13 @@ async function show(
   await context.out(`${lines.join("\n")}\n`);
 }
 
-function describeRuntime(runtime: Examined, { outTerminal: { paint } }: Context): readonly string[] {
+function describeRuntime(runtime: Examined, { outTerminal: { columns, paint } }: Context): readonly string[] {
   const title = paint("bold", runtime.name);
   if (!runtime.available) {
     return [
       `${title}  ${paint("red", "not available")}`,
-      `  why      ${printable(runtime.reason)}`,
-      `  remedy   ${printable(runtime.remedy)}`,
+      ...wrap("  why      ", printable(runtime.reason), columns),
+      ...wrap("  remedy   ", printable(runtime.remedy), columns),
     ];
   }
   const inForce = runtime.protections.filter(({ by }) => by !== null);
@@ -90,27 +94,28 @@ function describeRuntime(runtime: Examined, { outTerminal: { paint } }: Context)
         `  ${paint("green", "yes")}  ${name.padEnd(width)}  ${paint("dim", printable(by ?? ""))}`,
     ),
     ...(runtime.isolates ? missing.map(({ name }) => `  ${paint("yellow", "no")}   ${name}`) : []),
-    ...runtime.advice.map((advice) => `  advice   ${printable(advice)}`),
+    ...runtime.advice.flatMap((advice) => wrap("  advice   ", printable(advice), columns)),
   ];
 }
 
-const PROGRAMS: readonly (readonly [string, ...(readonly string[])])[] = [
-  ["python3", "--version"],
-  ...["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"].map(
-    (version) => [`python${version}`, "--version"] as const,
-  ),
-  ["node", "--version"],
-  ["php", "--version"],
-  ["jq", "--version"],
-];
+const PYTHONS = ["3", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"].map((each) => `python${each}`);
+const PROGRAMS = ["php", "jq"];
+/** The PATH of guests, src/sandbox/guest-command.ts: a program that is only elsewhere is of no use to them. */
+const GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** The version that each of the programs on the PATH says it has. */
+/** What guests can be run with, and which version each says it has. Node.js is the one that runs this. */
 async function findInterpreters(): Promise<readonly Interpreter[]> {
-  return Promise.all(
-    PROGRAMS.map(async ([program, ...args]) => {
-      const answer = await promisify(execFile)(program, args, { timeout: 5000 }).catch(() => null);
-      const first = (answer?.stdout.trim() || answer?.stderr.trim())?.split("\n", 1)[0];
-      return { program, version: first ?? null };
-    }),
-  );
+  const pythonPath = `${process.env["PATH"] ?? ""}:${GUEST_PATH}`;
+  return Promise.all([
+    ...PYTHONS.map((program) => askVersion(program, pythonPath)),
+    { program: "node", version: process.version },
+    ...PROGRAMS.map((program) => askVersion(program, GUEST_PATH)),
+  ]);
+}
+
+async function askVersion(program: string, searchPath: string): Promise<Interpreter> {
+  const options = { timeout: 5000, env: { ...process.env, PATH: searchPath } };
+  const answer = await promisify(execFile)(program, ["--version"], options).catch(() => null);
+  const first = (answer?.stdout.trim() || answer?.stderr.trim())?.split("\n", 1)[0];
+  return { program, version: first ?? null };
 }

@@ -18,7 +18,7 @@ Without a code: all of them.
     if (code !== undefined && !isCode(code)) {
       throw new WhiskersError(
         "usage",
-        `there is no error code ${JSON.stringify(code)}${didYouMean(code, Object.keys(ERRORS))}`,
+        `there is no error code ${JSON.stringify(code)}${didYouMean(code, Object.keys(ERRORS))}; \`whiskers explain\` lists them all`,
       );
     }
     const wanted = code === undefined ? Object.keys(ERRORS).filter(isCode) : [code];

@@ -31,10 +31,13 @@ const STATES = ["auto", "fresh", "fork", "reuse"] as const;
 /** Timers of Node.js end at 2^31 milliseconds, a little under 25 days; longer ones fire at once. */
 const LONGEST_TIMEOUT_MS = 10 * 24 * 3_600_000;
 
+/** As in normalizer.json: no interpreter starts in less, and `64` was meant to be `64M`. */
+const LEAST_MEMORY_BYTES = 16 * 2 ** 20;
+
 /** @throws WhiskersError `usage`, `config-invalid` */
 export function readRunOptions(args: Arguments, settings: Settings): RunOptions {
   const wallMs = quantity(args, "timeout", timeoutMs, "a time such as 30, 30s or 2m, at most 240h");
-  const memoryBytes = quantity(args, "memory", parseSizeBytes, "a size such as 256M");
+  const memoryBytes = quantity(args, "memory", memoryOf, "a size such as 256M, at least 16M");
   const limits: Partial<Limits> = {
     ...(wallMs === undefined ? {} : { wallMs }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
@@ -57,13 +60,13 @@ export async function readMetaOverrides(args: Arguments): Promise<MetaOverrides>
   return {
     ...(mimeTypes === undefined ? {} : { mimeTypes }),
     ...(inputOoi === undefined ? {} : { inputOoi: await readInputOoi(inputOoi) }),
-    ...(meta === undefined ? {} : { meta: parseMeta(await readText(meta), meta) }),
+    ...(meta === undefined ? {} : { meta: parseMeta(await readText("--meta", meta), `--meta ${meta}`) }),
   };
 }
 
 /** An object as JSON, `@FILE` with one, or just a primary key. */
 async function readInputOoi(given: string): Promise<NonNullable<MetaOverrides["inputOoi"]>> {
-  const text = given.startsWith("@") ? await readText(given.slice(1)) : given;
+  const text = given.startsWith("@") ? await readText("--input-ooi", given.slice(1)) : given;
   if (/^[A-Z][A-Za-z0-9]*\|/u.test(text)) {
     return { input: { primary_key: text.trim() }, primaryKey: text.trim() };
   }
@@ -84,16 +87,21 @@ async function readInputOoi(given: string): Promise<NonNullable<MetaOverrides["i
   return { input, primaryKey: typeof key === "string" ? key : null };
 }
 
+function memoryOf(text: string): number | null {
+  const bytes = parseSizeBytes(text);
+  return bytes === null || bytes < LEAST_MEMORY_BYTES ? null : bytes;
+}
+
 function timeoutMs(text: string): number | null {
   const ms = parseDurationMs(text);
   return ms === null || ms > LONGEST_TIMEOUT_MS ? null : ms;
 }
 
-async function readText(file: string): Promise<string> {
+async function readText(option: string, file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new WhiskersError("input-unreadable", `${file}: ${fileTroubleOf(cause)}`, { cause });
+    throw new WhiskersError("input-unreadable", `${option} ${file}: ${fileTroubleOf(cause)}`, { cause });
   }
 }
 

@@ -64,6 +64,7 @@ async function run(args: Arguments, context: Context): Promise<number> {
     return Promise.resolve(job);
   });
   const pkg = await stages.catalogue.open(folder);
+  if (inputs.inputs.length === 0) throw nothingIn(paths, inputs);
   const chosen = choose(inputs, pkg, overrides, flag(args, "all"));
   const report = flag(args, "json")
     ? new JsonDocument(context.out)
@@ -107,9 +108,10 @@ function choose(inputs: Inputs, { manifest }: Package, overrides: MetaOverrides,
       ? inputs
       : selectInputs(inputs, manifest.consumes);
   if (chosen.inputs.length === 0) {
-    const reasons = chosen.skipped.map(({ name, reason }) => `\n${name}: ${reason}`).join("");
-    const hint = inputs.inputs.length > 0 ? " (--all runs it on every one)" : "";
-    throw new WhiskersError("input-unreadable", `no raw file for ${manifest.id}${hint}${reasons}`);
+    throw new WhiskersError(
+      "input-unreadable",
+      `no raw file for ${manifest.id} (--all runs it on every one)${reasonsOf(chosen)}`,
+    );
   }
   if (overrides.meta !== undefined && chosen.inputs.length > 1) {
     throw new WhiskersError(
@@ -118,4 +120,12 @@ function choose(inputs: Inputs, { manifest }: Package, overrides: MetaOverrides,
     );
   }
   return chosen;
+}
+
+function nothingIn(paths: readonly string[], inputs: Inputs): WhiskersError {
+  return new WhiskersError("input-unreadable", `no raw file in ${paths.join(", ")}${reasonsOf(inputs)}`);
+}
+
+function reasonsOf({ skipped }: Inputs): string {
+  return skipped.map(({ name, reason }) => `\n${name}: ${reason}`).join("");
 }

@@ -28,7 +28,8 @@ export async function openPackage(folder: string, { home }: { readonly home: str
 async function realFolder(folder: string): Promise<string> {
   try {
     const real = await realpath(folder);
-    if (!(await stat(real)).isDirectory()) throw new Error("it is not a folder");
+    if (!(await stat(real)).isDirectory())
+      throw new Error("it is not a folder; a package is a folder with a normalizer.json");
     return real;
   } catch (cause) {
     throw new WhiskersError("package-unreadable", `${folder}: ${fileTroubleOf(cause)}`, { cause });

@@ -74,7 +74,7 @@ function guestOutcome(
 function guestFailure(failed: Failed): Outcome {
   const { type, message, stack } = failed;
   const [firstLine = ""] = message.split("\n", 1);
-  const sentence = type === "" ? firstLine : `${type}: ${firstLine}`;
+  const sentence = [type, firstLine].filter((part) => part !== "").join(": ");
   const guestError = { type, message, stack };
   switch (failed.reason) {
     case "memory":

@@ -185,6 +185,20 @@ suite("whiskers", () => {
       /--memory is "lots"/u,
     ],
     [
+      "a size without its unit",
+      () => ["run", at("hosts"), at("hosts.txt"), "--memory", "64"],
+      2,
+      "usage",
+      /at least 16M/u,
+    ],
+    [
+      "a file that an option names",
+      () => ["run", at("hosts"), at("hosts.txt"), "--meta", at("none.json")],
+      2,
+      "input-unreadable",
+      /--meta .*none\.json: no such file/u,
+    ],
+    [
       "a bad state",
       () => ["run", at("hosts"), at("hosts.txt"), "--state", "frsh"],
       2,

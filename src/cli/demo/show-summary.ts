@@ -1,12 +1,14 @@
 import { join, relative } from "node:path";
 
 import { formatMs } from "../../domain/quantity.ts";
-import { columnsOf, cut, pad } from "../terminal/columns.ts";
+import { columnsOf, pad } from "../terminal/columns.ts";
 import { printable } from "../terminal/printable.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { wrap } from "../terminal/wrap.ts";
 import type { DemoFailure, DemoSummary } from "./summary.ts";
 
 const MOST_LINES = 20;
+const MOST_LINES_OF_REASON = 3;
 
 /** The end of the demo, for people. `root` is the folder that `whiskers` stands in. */
 export function showSummary(summary: DemoSummary, root: string, terminal: Terminal): string {
@@ -28,13 +30,11 @@ export function showSummary(summary: DemoSummary, root: string, terminal: Termin
     lines.push(
       paint("bold", `Sandbox: ${sandbox.driver}, ${printable(sandbox.version)}`),
       `  runs        ${states.join(", ")}`,
-      ...wrap(
-        "  in force    ",
-        sandbox.protections.map(({ name }) => name),
-        terminal.columns,
-      ),
-      ...(sandbox.missing.length === 0 ? [] : wrap("  not here    ", sandbox.missing, terminal.columns)),
-      ...sandbox.advice.map((advice) => `  stronger    ${printable(advice)}`),
+      ...wrap("  in force    ", list(sandbox.protections.map(({ name }) => name)), terminal.columns),
+      ...(sandbox.missing.length === 0
+        ? []
+        : wrap("  not here    ", list(sandbox.missing), terminal.columns)),
+      ...sandbox.advice.flatMap((advice) => wrap("  stronger    ", printable(advice), terminal.columns)),
       "",
     );
   }
@@ -54,15 +54,18 @@ export function showSummary(summary: DemoSummary, root: string, terminal: Termin
   return lines.join("\n");
 }
 
+/** One text for each: what failed and how, and below it why. */
 function failureLines(failures: readonly DemoFailure[], terminal: Terminal): readonly string[] {
   const { paint, columns } = terminal;
   const idColumns = Math.max(0, ...failures.map(({ normalizer }) => columnsOf(normalizer)));
   const codeColumns = Math.max(0, ...failures.map(({ code }) => code.length));
   return failures.map(({ normalizer, code, message, fault, expected }) => {
     const sign = expected ? paint("yellow", "as meant") : paint("red", "NOT MEANT");
-    const head = `  ${sign}  ${pad(normalizer, idColumns)}  ${pad(code, codeColumns)}  ${pad(fault, 10)}  `;
-    const room = Math.max(20, columns - idColumns - codeColumns - (expected ? 26 : 27));
-    return head + paint("dim", cut(printable(message), room));
+    const why = wrap("      ", printable(message), columns, MOST_LINES_OF_REASON);
+    return [
+      `  ${sign}  ${pad(normalizer, idColumns)}  ${pad(code, codeColumns)}  ${fault}`,
+      ...why.map((line) => paint("dim", line)),
+    ].join("\n");
   });
 }
 
@@ -72,19 +75,8 @@ function fewLines(lines: readonly string[]): readonly string[] {
   return [...lines.slice(0, MOST_LINES), `  … and ${lines.length - MOST_LINES} more; --json shows all`];
 }
 
-function wrap(head: string, words: readonly string[], columns: number): readonly string[] {
-  if (words.length === 0) return [`${head}nothing`];
-  const lines: string[] = [];
-  let line = head;
-  for (const [index, word] of words.entries()) {
-    const text = index === words.length - 1 ? word : `${word}, `;
-    if (line.length + text.length > columns && line !== head) {
-      lines.push(line.trimEnd());
-      line = " ".repeat(head.length);
-    }
-    line += text;
-  }
-  return [...lines, line];
+function list(names: readonly string[]): string {
+  return names.length === 0 ? "nothing" : names.join(", ");
 }
 
 function nextCommands(root: string): readonly string[] {

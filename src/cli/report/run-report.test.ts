@@ -173,6 +173,23 @@ Output    sha256:00
     assert.match(shown, /The normalizer raised an error/u);
   });
 
+  test("a stack that only repeats the message is not shown", () => {
+    const message = "ImportError: module 'normalize' has no function 'main'";
+    const guestError = { type: "ImportError", message, stack: `${message}\n` };
+    const outcome = { status: "failed", code: "normalizer-load-failed", message, guestError } as const;
+    const shown = runReport("x", run({}, { outcome }), PLAIN, false);
+    assert.equal(shown.split(message).length, 2);
+  });
+
+  test("success with nothing says that nothing was found; failure and rejections do not", () => {
+    const nothing = /gave no records/u;
+    const outcome = { status: "failed", code: "time-limit", message: "m" } as const;
+    assert.match(runReport("x", run({}), PLAIN, false), nothing);
+    assert.doesNotMatch(runReport("x", run({ objects: [NETWORK] }), PLAIN, false), nothing);
+    assert.doesNotMatch(runReport("x", run({ recordsRejected: 1 }), PLAIN, false), nothing);
+    assert.doesNotMatch(runReport("x", run({}, { outcome }), PLAIN, false), nothing);
+  });
+
   test("what a guest gives never reaches the terminal as it is, whatever field it is in", () => {
     const evil = "\u001b[2J\u202e\n\u0007|x";
     const object: OpenKatObject = {

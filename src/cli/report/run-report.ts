@@ -20,6 +20,7 @@ export function runReport(name: string, run: Run, terminal: Terminal, full: bool
   const sections: readonly (readonly string[])[] = [
     heading(name, run, terminal),
     failure(run.outcome, terminal),
+    emptiness(run),
     section("Rejected records", records.recordsRejected, rejectionLines(records, terminal), terminal, full),
     section("Findings", findingCount, findings, terminal, full),
     section("Objects", objects.length, objectLines(objects, terminal, full), terminal, true),
@@ -81,13 +82,23 @@ function heading(name: string, { outcome, record }: Run, { paint }: Terminal): r
 function failure(outcome: Outcome, { paint }: Terminal): readonly string[] {
   if (outcome.status === "succeeded") return [];
   const { summary, remedy } = ERRORS[outcome.code];
-  const stack = printableLines(outcome.guestError?.stack ?? "").filter((line) => line.trim() !== "");
+  const lines = printableLines(outcome.guestError?.stack ?? "").filter((line) => line.trim() !== "");
+  // Where there were no frames, the stack only repeats the message.
+  const stack = lines.length === 1 && lines[0]?.trim() === printable(outcome.message).trim() ? [] : lines;
   return [
     `  ${paint("red", outcome.code)}  ${printable(outcome.message)}`,
     ...stack.map((line) => `    ${paint("dim", line)}`),
     `  ${summary}`,
     `  ${remedy}`,
   ];
+}
+
+/** Success with nothing found is a result, and also what a forgotten `yield` looks like. */
+function emptiness({ outcome, records }: Run): readonly string[] {
+  const { objects, declarations, affirmations, scanProfiles, raws, recordsRejected } = records;
+  const counts = [objects, declarations, affirmations, scanProfiles, raws].map(({ length }) => length);
+  if (outcome.status === "failed" || recordsRejected > 0 || counts.some((count) => count > 0)) return [];
+  return ["It gave no records: it succeeded, and found nothing."];
 }
 
 function section(
