@@ -147,6 +147,8 @@ async function tryAttack(attack: Attack, state: StatePolicy, stage: Stage): Prom
   const runs: AttackRun[] = [];
   try {
     const options = { runtime: driver.name, state, limits };
+    // Has no part in the time that a run may take.
+    await driver.prepare(pkg);
     runs.push(await runAttack(sandboxes, pkg, options, targets, 1, attack.rawBytes));
     if (attack.secondEnds !== undefined) runs.push(await runAttack(sandboxes, pkg, options, targets, 2));
     judgeAttack(attack, runs, limits, targets);

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { cp, lstat, readdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
@@ -34,7 +35,7 @@ export async function compilePackage(
   const argv = [python.executable, "-I", "-S", "-c", COMPILE, INSIDE.package];
   const printed = await runToEnd({ argv, env: { PYTHONHASHSEED: "0" } }, entries, host);
   if (printed === null) return pkg.folder;
-  const draft = path.join(stateDirectory, "compiled", `.${name}-${process.pid}-${Date.now()}`);
+  const draft = path.join(stateDirectory, "compiled", `.${name}-${randomUUID()}`);
   await makeFolder(path.dirname(draft));
   await cp(pkg.folder, draft, { recursive: true, verbatimSymlinks: true });
   for (const { file, content } of printed) await putCompiled(draft, file, content, python.cacheTag);
@@ -123,7 +124,7 @@ export async function compileJavaScriptSdk(
     host,
   );
   if (printed === null || printed.length === 0) return null;
-  const draft = path.join(stateDirectory, "compiled", `.${name}-${process.pid}-${Date.now()}`);
+  const draft = path.join(stateDirectory, "compiled", `.${name}-${randomUUID()}`);
   await makeFolder(path.join(stateDirectory, "compiled"));
   await makeFolder(draft);
   for (const { file, content } of printed) {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
@@ -253,7 +253,7 @@ function rootOf(roots: string, entries: readonly Entry[]): string {
 async function makeRoot(roots: string, entries: readonly Entry[]): Promise<string> {
   const root = rootOf(roots, entries);
   if (await exists(root)) return root;
-  const draft = `${root}.${process.pid}.${Date.now()}`;
+  const draft = `${root}.${randomUUID()}`;
   await makeFolder(draft, draft);
   await makeFolder(draft, path.join(draft, OLD_ROOT));
   await makeFolder(draft, path.join(draft, INSIDE.files));
