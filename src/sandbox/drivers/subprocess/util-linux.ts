@@ -92,6 +92,7 @@ function initScript(
   const root = launch.placeOf(hostRoot);
   const mount = quote(programs.mount);
   const lists = path.join(root, OLD_ROOT);
+  const mounts = readMounts();
   const { files } = launch;
   // A POSIX shell has nine descriptors, and the last two are taken.
   if (files.length > FILES_MAX) throw new Error(`at most ${FILES_MAX} files can be placed`);
@@ -115,22 +116,24 @@ function initScript(
     `${mount} -t tmpfs -o size=1m,mode=0700 whiskers ${quote(lists)}`,
     ...writeList(
       `${lists}/early`,
-      early.map((entry) => fstabLine(root, entry, launch)),
+      early.map((entry) => fstabLine(root, entry, launch, mounts)),
     ),
     ...writeList(
       `${lists}/late`,
-      late.map((entry) => fstabLine(root, entry, launch)),
+      late.map((entry) => fstabLine(root, entry, launch, mounts)),
     ),
     `exec 8<${quote(`${lists}/early`)} 9<${quote(`${lists}/late`)}`,
     // Not in the list: it would be taken for done already where the folder is a mount itself.
-    `${mount} -o bind,${READ_ONLY}${inheritedFlags(root)} ${quote(root)} ${quote(root)}`,
+    `${mount} -o bind,${READ_ONLY}${inheritedFlags(root, mounts)} ${quote(root)} ${quote(root)}`,
     `${mount} -a -T /proc/self/fd/8`,
+    ...early.flatMap((entry) => remountsBelow(root, entry, launch, mounts, mount)),
     ...mountPoints(root, late),
     ...files.flatMap((file, index) => [
       `cat <&${FD.firstFile + index} >${quote(root + file)}`,
       `exec ${FD.firstFile + index}<&-`,
     ]),
     ...(late.length === 0 ? [] : [`${mount} -a -T /proc/self/fd/9`]),
+    ...late.flatMap((entry) => remountsBelow(root, entry, launch, mounts, mount)),
     "exec 8<&- 9<&-",
     ...(files.length === 0 ? [] : [`${mount} -o remount,bind,${READ_ONLY} ${quote(root + INSIDE.files)}`]),
     `cd ${quote(root)}`,
@@ -179,12 +182,19 @@ function startWithoutLoader(): readonly string[] {
 /** Set-uid programs and devices mean nothing anywhere in a sandbox. */
 const READ_ONLY = "ro,nosuid,nodev";
 
-function fstabLine(root: string, entry: Exclude<Entry, { kind: "link" }>, launch: Launch): string {
+function fstabLine(
+  root: string,
+  entry: Exclude<Entry, { kind: "link" }>,
+  launch: Launch,
+  mounts: readonly Mount[],
+): string {
   const target = field(root + entry.target);
   switch (entry.kind) {
     case "read-only": {
       const source = launch.placeOf(entry.source);
-      return `${field(source)} ${target} none bind,${READ_ONLY}${inheritedFlags(source)} 0 0`;
+      // The kernel lets a user namespace bind what has mounts below it only together with them.
+      const bind = mountsBelow(source, mounts).length === 0 ? "bind" : "rbind";
+      return `${field(source)} ${target} none ${bind},${READ_ONLY}${inheritedFlags(source, mounts)} 0 0`;
     }
     case "device":
       return `${field(entry.target)} ${target} none bind 0 0`;
@@ -204,15 +214,54 @@ function field(text: string): string {
   );
 }
 
+/** A recursive bind is read-only at its top only. WSL has mounts below /usr/lib, containers often have. */
+function remountsBelow(
+  root: string,
+  entry: Entry,
+  launch: Launch,
+  mounts: readonly Mount[],
+  mount: string,
+): readonly string[] {
+  if (entry.kind !== "read-only") return [];
+  const source = launch.placeOf(entry.source);
+  return mountsBelow(source, mounts).map((folder) => {
+    const target = root + entry.target + folder.slice(source.length);
+    return `${mount} -o remount,bind,${READ_ONLY}${inheritedFlags(folder, mounts)} ${quote(target)}`;
+  });
+}
+
+/** Mount points of this machine below a folder; a parent comes before what is in it. */
+function mountsBelow(folder: string, mounts: readonly Mount[]): readonly string[] {
+  const below = mounts.filter((one) => one.folder.startsWith(`${folder}/`));
+  return [...new Set(below.map((one) => one.folder))].toSorted();
+}
+
 /** A user namespace may not take this away from what it was given. */
-function inheritedFlags(source: string): string {
+function inheritedFlags(source: string, mounts: readonly Mount[]): string {
   let best = { folder: "", options: "" };
-  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
-    const [, , , , folder = "", options = ""] = line.split(" ");
+  for (const { folder, options } of mounts) {
     const holds = folder === "/" || source === folder || source.startsWith(`${folder}/`);
     if (holds && folder.length >= best.folder.length) best = { folder, options };
   }
   return best.options.split(",").includes("noexec") ? ",noexec" : "";
+}
+
+/** A mount of this machine: where, and its own options. */
+interface Mount {
+  readonly folder: string;
+  readonly options: string;
+}
+
+/** proc_pid_mountinfo(5): white space and backslashes are octal numbers. */
+function readMounts(): readonly Mount[] {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return lines.map((line) => {
+    const [, , , , folder = "", options = ""] = line.split(" ");
+    const unescaped = folder.replaceAll(/\\(?<octal>[0-7]{3})/gu, (_, octal: string) =>
+      String.fromCodePoint(Number.parseInt(octal, 8)),
+    );
+    return { folder: unescaped, options };
+  });
 }
 
 const END = "END-OF-LIST";
