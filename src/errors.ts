@@ -21,7 +21,8 @@ export const ERRORS = {
     retryable: false,
     exitCode: 1,
     summary: "The normalizer raised an error.",
-    remedy: "Read the stack below the message; run it again on the same raw file with `whiskers run`.",
+    remedy:
+      "Read the message, and the stack or log below it; run it again on the same raw file with `whiskers run`.",
   },
   "normalizer-load-failed": {
     fault: "normalizer",
