@@ -15,8 +15,13 @@ import { within } from "./within.ts";
 
 /** From asking a sandbox to end until it is made to, milliseconds. */
 const TERMINATE_GRACE_MS = 500;
-/** From the end of its output, or from SIGKILL, until we stop waiting for the end of its processes. */
+/** From SIGKILL until we stop waiting for the end of its processes. */
 const ENDED_WAIT_MS = 500;
+/**
+ * From the end of its output until we stop waiting for it to end by itself, which says why. Longer: the kernel
+ * may have to take down a full /tmp and much memory first.
+ */
+const GONE_WAIT_MS = 1000;
 /** What V8 prints on standard error before it aborts. */
 const V8_HEAP_IS_FULL = "JavaScript heap out of memory";
 const ERRORS_WAIT_MS = 100;
@@ -197,7 +202,7 @@ async function bringDown(cause: Cause, lease: Lease): Promise<Ending | null> {
     sandbox.signal("terminate");
     await within(TERMINATE_GRACE_MS, sandbox.ended, null);
   } else if (cause.end.kind === "gone" || cause.end.kind === "failed") {
-    const ending = await within(ENDED_WAIT_MS, sandbox.ended, null);
+    const ending = await within(GONE_WAIT_MS, sandbox.ended, null);
     if (ending !== null) {
       await readErrorsToEnd(lease);
       return ending;
