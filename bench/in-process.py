@@ -1,12 +1,14 @@
-"""Calls a normalizer's function in this process: python3 in-process.py FOLDER RAW META RUNS.
+"""Runs a normalizer's function without Whiskers: python3 in-process.py HOW FOLDER RAW META RUNS.
 
-Prints a JSON array: milliseconds of each run, from the call until its output is JSON text.
+HOW is `call` (in this process) or `fork` (in a child forked for each run, its output read from a pipe).
+Prints a JSON array: milliseconds of each run, until its output is there as JSON text.
 """
 import json
+import os
 import sys
 import time
 
-folder, raw_path, meta_path, runs = sys.argv[1:]
+how, folder, raw_path, meta_path, runs = sys.argv[1:]
 sys.path.insert(0, folder)
 from normalize import run  # noqa: E402  (the path had to be set first)
 
@@ -15,9 +17,29 @@ with open(raw_path, "rb") as file:
 with open(meta_path) as file:
     meta = json.load(file)
 
+
+def call():
+    return "\n".join(json.dumps(record) for record in run(meta, raw))
+
+
+def fork():
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(readable)
+        with open(writable, "w") as output:
+            output.write(call())
+        os._exit(0)
+    os.close(writable)
+    with open(readable) as output:
+        text = output.read()
+    os.waitpid(pid, 0)
+    return text
+
+
 times = []
 for _ in range(int(runs)):
     started = time.perf_counter()
-    "\n".join(json.dumps(record) for record in run(meta, raw))
+    (fork if how == "fork" else call)()
     times.append((time.perf_counter() - started) * 1000)
 print(json.dumps(times))

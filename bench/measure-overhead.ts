@@ -102,7 +102,11 @@ async function everyWay(
   const ways: Measured[] = [
     {
       row: { language: "python", runtime: "in-process", how: "call" },
-      measure: () => Promise.resolve(callPython(options, folder)),
+      measure: () => Promise.resolve(callPython("call", options, folder)),
+    },
+    {
+      row: { language: "python", runtime: "in-process", how: "fork" },
+      measure: () => Promise.resolve(callPython("fork", options, folder)),
     },
     {
       row: { language: "javascript", runtime: "in-process", how: "call" },
@@ -149,10 +153,11 @@ async function everyWay(
   return ways;
 }
 
-function callPython(options: OverheadOptions, folder: string): readonly number[] {
+function callPython(how: "call" | "fork", options: OverheadOptions, folder: string): readonly number[] {
   const script = join(import.meta.dirname, "in-process.py");
   const args = [
     script,
+    how,
     join(import.meta.dirname, "normalizer"),
     join(folder, "raw"),
     join(folder, "meta.json"),

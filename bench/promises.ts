@@ -32,9 +32,13 @@ export function judgePromises(measured: {
       });
     }
     const fork = p50("python", runtime, "fork");
-    if (fork !== null) {
-      const promise = `S2 fork (python, ${runtime}) takes at most 4 ms`;
-      verdicts.push({ promise, measured: `${fork.toFixed(2)} ms`, kept: fork <= 4 });
+    const bareFork = p50("python", "in-process", "fork");
+    if (fork !== null && bareFork !== null) {
+      verdicts.push({
+        promise: `S2 fork (python, ${runtime}) takes at most 4 ms, or 3 times a bare fork where that is slow`,
+        measured: `${fork.toFixed(2)} ms (a bare fork: ${bareFork.toFixed(2)} ms)`,
+        kept: fork <= Math.max(4, 3 * bareFork),
+      });
     }
     const cold = p50("python", runtime, "cold start");
     const bare = p50("python", runtime, "bare");
