@@ -64,15 +64,27 @@ export async function findPython(
       if (isWanted(python.version, version)) return python;
       seen.push(`${candidate} is ${python.version}`);
     } catch (error) {
-      seen.push(`${candidate}: ${messageOf(error).split("\n", 1)[0]}`);
+      seen.push(`${candidate} does not work: ${complaintOf(error)}`);
     }
   }
   const wanted = version === null ? "Python 3.8 or later" : `Python ${version}`;
   const found = seen.length === 0 ? "nothing was found" : seen.join("; ");
   throw new WhiskersError(
     "environment-missing",
-    `no ${wanted}: looked for ${options.python ?? `${names.join(", ")} in ${options.searchPath}`}; ${found}`,
+    `no ${wanted}: looked for ${options.python ?? `${names.join(", ")} in ${foldersOf(options.searchPath)}`}; ${found}`,
   );
+}
+
+/** What the program said. An error of execFile has its whole command line, which ends with ours, before that. */
+function complaintOf(error: unknown): string {
+  const message = messageOf(error);
+  const at = message.lastIndexOf(DESCRIBE);
+  const said = at === -1 ? message : message.slice(at + DESCRIBE.length);
+  return said.trim().split("\n", 1)[0] || "it said nothing";
+}
+
+function foldersOf(searchPath: string): string {
+  return [...new Set(searchPath.split(":"))].filter((folder) => path.isAbsolute(folder)).join(":");
 }
 
 /** Asks an interpreter, or a shim of one, what it is. @throws Error it cannot be run or gives no answer */
