@@ -108,7 +108,7 @@ async function findInterpreters(): Promise<readonly Interpreter[]> {
   const pythonPath = `${process.env["PATH"] ?? ""}:${GUEST_PATH}`;
   return Promise.all([
     ...PYTHONS.map((program) => askVersion(program, pythonPath)),
-    { program: "node", version: process.version },
+    Promise.resolve({ program: "node", version: process.version }),
     ...PROGRAMS.map((program) => askVersion(program, GUEST_PATH)),
   ]);
 }

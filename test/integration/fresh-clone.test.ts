@@ -21,8 +21,8 @@ test("a fresh clone runs the demo with one command", { timeout: 600_000 }, () =>
       WHISKERS_HOME: join(folder, "home"),
       TMPDIR: folder,
     };
-    const ran = spawnSync("./whiskers", ["demo", "--json"], {
-      cwd: join(folder, "whiskers"),
+    const ran = spawnSync(join(folder, "whiskers/whiskers"), ["demo", "--json"], {
+      cwd: folder,
       env,
       encoding: "utf8",
       timeout: 500_000,

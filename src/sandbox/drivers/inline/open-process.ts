@@ -149,8 +149,8 @@ class ProcessSandbox implements Sandbox {
 
   /** Of the tree alone: looking for what got away costs a look at every process of the machine. */
   #measure(): void {
-    const { pid } = this.#child;
-    const pids = pid === undefined ? [] : listTree(pid);
+    const { pid: root } = this.#child;
+    const pids = root === undefined ? [] : listTree(root);
     if (pids.length === 0) return;
     const cpuMs = pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
     const bytes = pids.reduce((sum, pid) => sum + residentBytesOf(pid), 0);
