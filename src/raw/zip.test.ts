@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 import { WhiskersError } from "../errors.ts";
 import { buildZip, rawMetaJson, type ZipEntry } from "./testing/build-zip.ts";
