@@ -26,6 +26,26 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./supervise.ts"),
   },
   {
+    name: "runs",
+    summary: "what was run and what came of it; all about one run",
+    load: () => import("./runs.ts"),
+  },
+  {
+    name: "retry",
+    summary: "queue failed tasks again",
+    load: () => import("./retry.ts"),
+  },
+  {
+    name: "submit",
+    summary: "queue raw files for `whiskers supervise`, without OpenKAT's scheduler",
+    load: () => import("./submit.ts"),
+  },
+  {
+    name: "backfill",
+    summary: "run a normalizer on raw files that are in Bytes already",
+    load: () => import("./backfill.ts"),
+  },
+  {
     name: "mock-openkat",
     summary: "OpenKAT's scheduler, raw file store and object graph in memory, to try things with",
     load: () => import("./mock-openkat.ts"),
