@@ -98,7 +98,9 @@ class BytesClient implements Bytes {
       this.#service.stream({ ...request, headers }),
     );
     if (status !== 200) {
-      const text = await textOf(body);
+      const text = await textOf(body).catch((error: unknown) => {
+        throw this.#broken(what, error, signal);
+      });
       requireSuccess(this.#service, what, { status, text });
     }
     const tooLong = (): WhiskersError =>

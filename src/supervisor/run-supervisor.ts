@@ -18,6 +18,7 @@ import type { Task } from "../domain/task.ts";
 import { messageOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
 import { type HttpService, openHttpService } from "../http/http-service.ts";
+import { retrying } from "../http/retrying.ts";
 import { type Claim, openLocalQueue } from "../intake/local-queue.ts";
 import { type Mula, openMula } from "../intake/mula.ts";
 import { type Bytes, openBytes } from "../raw/bytes.ts";
@@ -47,6 +48,9 @@ const REFRESH_MS = 10_000;
 const RECONCILE_MS = 60_000;
 const HOUSEKEEPING_MS = 10 * 60_000;
 const PRUNED_AT_ONCE = 1000;
+/** How long handing back may take, milliseconds. */
+const HAND_BACK_MS = 5000;
+const HAND_BACK_RETRY = { attempts: 4, baseMs: 100, capMs: 1000 };
 /** Connections to each of OpenKAT's services, and deliveries at once. */
 const CONNECTIONS = 32;
 
@@ -193,16 +197,19 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     // What this process has taken from the scheduler, and nobody has claimed yet, goes back too.
     const rest = await queue.take(config.slots * 16);
     const ids = await queue.withdraw([...claims, ...rest]);
-    if (clients === null) return;
-    for (const id of ids) {
-      await clients.mula.setStatus(id, "queued", options.stop).catch((error: unknown) => {
-        log.warn("a task could not be handed back; it is found again later", {
-          task: id,
-          reason: messageOf(error),
-        });
-      });
-    }
-    if (ids.length > 0) log.info("tasks handed back to the scheduler", { count: ids.length });
+    if (clients === null || ids.length === 0) return;
+    // Also after a second signal: it does not take long.
+    const soon = AbortSignal.timeout(HAND_BACK_MS);
+    const told = ids.map((id) =>
+      retrying(HAND_BACK_RETRY, soon, () => clients.mula.setStatus(id, "queued", soon)).catch(
+        (error: unknown) => {
+          const reason = messageOf(error);
+          log.warn("a task could not be handed back; it is found again later", { task: id, reason });
+        },
+      ),
+    );
+    await Promise.all(told);
+    log.info("tasks handed back to the scheduler", { count: ids.length });
   };
 
   const periodic = [

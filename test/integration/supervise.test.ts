@@ -1,0 +1,452 @@
+/** `whiskers supervise` against an OpenKAT that is as strict as the real one, on both databases. */
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Client } from "pg";
+
+import { checkObject } from "../../src/cli/check-object.ts";
+import { type MockOpenKat, startMockOpenKat } from "../../src/mock-openkat/start-mock-openkat.ts";
+import { eventually } from "../fixtures/eventually.ts";
+import { noPostgres, type PostgresServer, startPostgres } from "../fixtures/postgres-server.ts";
+import {
+  startSupervisor,
+  type SupervisorProcess,
+  type SupervisorProcessOptions,
+} from "../fixtures/supervisor-process.ts";
+
+const SOURCE = "Network|internet";
+const NETWORK = { object_type: "Network", name: "internet" };
+const hostname = (name: string): object => ({ object_type: "Hostname", network: SOURCE, name });
+
+describe("on the embedded database", { timeout: 180_000 }, () => {
+  common(() => Promise.resolve(null));
+});
+
+describe("on a server", { timeout: 300_000, skip: noPostgres ?? false }, () => {
+  let server: PostgresServer;
+  before(async () => {
+    server = await startPostgres();
+  });
+  common(() => server.createDatabase());
+  several(() => server.createDatabase());
+  after(() => server[Symbol.asyncDispose]());
+});
+
+/** One OpenKAT and one home for a suite; supervisors are ended and faults cleared after each test. */
+function world(database: () => Promise<string | null>) {
+  const running: SupervisorProcess[] = [];
+  const here = {
+    home: "",
+    databaseUrl: null as string | null,
+    mock: null as unknown as MockOpenKat,
+    async start(env: SupervisorProcessOptions["env"] = {}): Promise<SupervisorProcess> {
+      const { mock, home, databaseUrl } = here;
+      const supervisor = await startSupervisor({ mock, home, databaseUrl, env });
+      running.push(supervisor);
+      return supervisor;
+    },
+    add(todo: unknown, more: Partial<Parameters<MockOpenKat["addWork"]>[0]> = {}): string {
+      const content = Buffer.from(JSON.stringify(todo));
+      return here.mock.addWork({ normalizer: "puppet", content, inputOoi: SOURCE, ...more });
+    },
+    status: (id: string): string | undefined => here.mock.tasks.get(id)?.status,
+    final(...ids: readonly string[]): Promise<void> {
+      const isFinal = (id: string): boolean => ["completed", "failed"].includes(here.status(id) ?? "");
+      return eventually("all tasks are final", () => ids.every(isFinal), 60_000);
+    },
+    writes: (id: string): readonly string[] =>
+      here.mock.received.filter(({ taskId }) => taskId === id).map(({ kind }) => kind),
+    observed(id: string): readonly unknown[] {
+      const write = here.mock.received.findLast(
+        ({ taskId, kind }) => taskId === id && kind === "observation",
+      );
+      return (write?.body as { readonly result: readonly { readonly primary_key: string }[] }).result.map(
+        ({ primary_key }) => primary_key,
+      );
+    },
+  };
+  before(async () => {
+    here.home = mkdtempSync(join(tmpdir(), "whiskers-supervise-"));
+    here.databaseUrl = await database();
+    here.mock = await startMockOpenKat({ check: checkObject, slowMs: 20 });
+    here.mock.graphs.get("org")?.declare(SOURCE, { ...NETWORK, primary_key: SOURCE });
+  });
+  afterEach(async () => {
+    here.mock.clearFaults();
+    await Promise.all(running.splice(0).map((one) => one.kill()));
+  });
+  after(async () => {
+    await here.mock.close();
+    rmSync(here.home, { recursive: true });
+  });
+  return here;
+}
+
+function common(database: () => Promise<string | null>): void {
+  const here = world(database);
+
+  test("every kind of record arrives; Bytes has the metadata, Mula the end", async () => {
+    const supervisor = await here.start({ BOEFJES_SCAN_PROFILE_WHITELIST: '{"puppet": 2}' });
+    const end = "2030-01-01T00:00:00Z";
+    const id = here.add({
+      yield: [
+        NETWORK,
+        hostname("a.example"),
+        { record_type: "declaration", object: hostname("d.example"), end_valid_time: end },
+        { record_type: "affirmation", object: hostname("a.example") },
+        { record_type: "scan_profile", reference: SOURCE, level: 4 },
+        { record_type: "raw", mime_types: ["text/html"], content: "aGk=" },
+      ],
+    });
+    await here.final(id);
+    assert.equal(here.status(id), "completed", JSON.stringify(supervisor.log));
+    assert.deepEqual(here.writes(id), ["observation", "declaration", "affirmation"]);
+    // The scanned object itself is left out of what is observed about it.
+    assert.deepEqual(here.observed(id), ["Hostname|internet|a.example"]);
+    const declared = here.mock.received.find(({ taskId, kind }) => taskId === id && kind === "declaration");
+    assert.equal((declared?.body as { end_valid_time?: string }).end_valid_time, end);
+    assert.equal(here.mock.graphs.get("org")?.scanProfiles.get(SOURCE)?.level, 2);
+    const meta = here.mock.raws.normalizerMetas.get(id);
+    assert.equal(meta?.normalizer.id, "puppet");
+    assert.ok(meta !== undefined && Date.parse(meta.ended_at) >= Date.parse(meta.started_at));
+    const derived = [...here.mock.raws.raws.values()].filter((raw) => raw.mimeTypes.includes("text/html"));
+    assert.equal(derived.length, 1);
+    assert.equal(Buffer.from(derived[0]?.content as Uint8Array).toString(), "hi");
+  });
+
+  test("nothing found says so; failures say nothing; each with its reason", async () => {
+    const supervisor = await here.start({ WHISKERS_ERROR_RAWS: "true" });
+    const empty = here.add({});
+    const raised = here.add({ yield: [hostname("no.example")], raise: "out of cheese" });
+    const crashed = here.add({ crash: true });
+    const invalid = here.add({ yield: [{ object_type: "Hostname", name: 7 }] });
+    const nowhere = here.add({ yield: [NETWORK] }, { inputOoi: null });
+    const unknownSource = here.add({ yield: [hostname("x.example")] }, { inputOoi: "Network|gone" });
+    const noSuchOrganisation = here.add({}, { organisation: "nobody" });
+    const all = [empty, raised, crashed, invalid, nowhere, unknownSource, noSuchOrganisation];
+    await here.final(...all);
+    assert.deepEqual(all.map(here.status), ["completed", ...Array.from({ length: 6 }, () => "failed")]);
+    assert.deepEqual(here.writes(empty), ["observation"]);
+    assert.deepEqual(here.observed(empty), []);
+    for (const id of all.slice(1)) assert.deepEqual(here.writes(id), []);
+    // What failed does not count as normalized.
+    assert.deepEqual(
+      all.filter((id) => here.mock.raws.normalizerMetas.has(id)),
+      [empty],
+    );
+    await eventually("all is said", () => supervisor.log.filter(({ code }) => code !== undefined).length >= 6);
+    const codes = new Map(
+      supervisor.log.flatMap(({ task, code }) => (code === undefined ? [] : [[String(task), code]])),
+    );
+    assert.deepEqual(
+      all.map((id) => codes.get(id)),
+      [
+        undefined,
+        "normalizer-raised",
+        "normalizer-crashed",
+        "invalid-output",
+        "invalid-output",
+        "upstream-refused",
+        "upstream-refused",
+      ],
+    );
+    const errors = [...here.mock.raws.raws.values()]
+      .filter(({ mimeTypes }) => mimeTypes.includes("error/normalizer"))
+      .map(
+        ({ content }) =>
+          JSON.parse(Buffer.from(content as Uint8Array).toString()) as { task: string; code: string },
+      );
+    assert.deepEqual(
+      new Map(errors.map(({ task, code }) => [task, code])),
+      new Map(all.slice(1).map((id) => [id, codes.get(id)])),
+    );
+  });
+
+  test("services that fail are asked again, and what arrived counts once", async () => {
+    const { mock } = here;
+    const supervisor = await here.start();
+    const kinds = ["error", "reset", "truncate", "unauthorized"] as const;
+    mock.addFault("mula", { match: "POST .*/pop", kind: "error", times: 2 });
+    mock.addFault("mula", { match: "PATCH", kind: "error", times: 2 });
+    mock.addFault("mula", { match: "PATCH", kind: "reset", when: "after", times: 2 });
+    for (const kind of kinds) {
+      mock.addFault("bytes", { match: "GET /bytes/raw/", kind, times: 1 });
+      mock.addFault("bytes", { match: "POST /bytes/raw", kind, when: "after", times: 1 });
+      mock.addFault("bytes", { match: "normalizer_meta", kind, times: 1 });
+    }
+    for (const kind of ["error", "reset"] as const) {
+      for (const when of ["before", "after"] as const) {
+        mock.addFault("octopoes", { match: "POST .*observations", kind, when, times: 2 });
+      }
+    }
+    const raw = { record_type: "raw", mime_types: ["text/css"], content: "" };
+    const ids = Array.from({ length: 12 }, (_, n) => here.add({ yield: [hostname(`r${n}.example`), raw] }));
+    await here.final(...ids);
+    await sleep(500);
+    const troubles = supervisor.log.filter(({ level }) => level === "error");
+    assert.deepEqual(troubles, []);
+    assert.deepEqual(
+      ids.map(here.status),
+      ids.map(() => "completed"),
+    );
+    for (const [n, id] of ids.entries()) {
+      assert.deepEqual(here.observed(id), [`Hostname|internet|r${n}.example`]);
+      assert.ok(mock.raws.normalizerMetas.has(id));
+    }
+    const derived = [...mock.raws.raws.values()].filter(({ mimeTypes }) => mimeTypes.includes("text/css"));
+    assert.equal(derived.length, ids.length);
+    for (const service of ["mula", "bytes", "octopoes"] as const) {
+      for (const { fault, hits } of mock.faultHits(service)) {
+        assert.equal(hits, fault.times, `${service} ${JSON.stringify(fault)}`);
+      }
+    }
+  });
+
+  test("a raw that never ends and a large one hold up nobody; one too large fails with its reason", async () => {
+    const supervisor = await here.start({ WHISKERS_RAW_TIMEOUT: "8s", WHISKERS_RAW_MAX_SIZE: "64M" });
+    const endless = async function* (): AsyncGenerator<Uint8Array> {
+      for (;;) {
+        await sleep(50);
+        yield Buffer.from("more");
+      }
+    };
+    const flood = async function* (): AsyncGenerator<Uint8Array> {
+      for (;;) yield await Promise.resolve(Buffer.alloc(1 << 20));
+    };
+    const stuck = [endless, flood, endless].map((content) => here.add({}, { content }));
+    const large = here.add({}, { content: Buffer.concat([Buffer.from("{}"), Buffer.alloc(40 << 20, " ")]) });
+    const quick = Array.from({ length: 20 }, () => here.add({}));
+    await here.final(...quick);
+    assert.equal(here.status(stuck[0] ?? ""), "dispatched");
+    await here.final(large, ...stuck);
+    assert.equal(here.status(large), "completed");
+    const reasons = stuck.map(
+      (id) => supervisor.log.find(({ task, code }) => task === id && code)?.["reason"],
+    );
+    assert.match(String(reasons[0]), /was not there after 8 s/u);
+    assert.match(String(reasons[1]), /is longer than 67108864 bytes/u);
+  });
+
+  test("a task that arrives on an idle queue is begun within half a second", async () => {
+    await here.start();
+    await here.final(here.add({}));
+    await sleep(1500);
+    const startedMs = performance.now();
+    const id = here.add({ sleep: 1 });
+    await eventually("it runs", () => here.status(id) === "running", 5000);
+    const latencyMs = performance.now() - startedMs;
+    assert.ok(latencyMs < 500, `${latencyMs} ms`);
+    await here.final(id);
+  });
+
+  test("a drain hands back what was not begun, ends what was, and leaves nothing", async () => {
+    const foldersBefore = readdirSync(join(here.home, "raws"));
+    const supervisor = await here.start();
+    const ids = Array.from({ length: 12 }, () => here.add({ sleep: 1 }));
+    await eventually("two run", () => ids.filter((id) => here.status(id) === "running").length === 2);
+    supervisor.signal("SIGTERM");
+    assert.equal(await supervisor.ended, 143);
+    const states = ids.map((id) => here.status(id));
+    assert.ok(
+      states.every((state) => state === "completed" || state === "queued"),
+      states.join(),
+    );
+    assert.ok(states.filter((state) => state === "completed").length >= 2);
+    assert.deepEqual(readdirSync(join(here.home, "raws")), foldersBefore);
+    await here.start();
+    await here.final(...ids);
+    assert.deepEqual(
+      ids.map(here.status),
+      ids.map(() => "completed"),
+    );
+    for (const id of ids) assert.deepEqual(here.writes(id), ["observation"]);
+  });
+
+  test("what a second SIGTERM cuts short is run by the next, and not held against it", async () => {
+    const supervisor = await here.start({ WHISKERS_ATTEMPTS: "1" });
+    const id = here.add({ sleep: 2 });
+    await eventually("it runs", () => here.status(id) === "running");
+    supervisor.signal("SIGTERM");
+    await eventually("it drains", () => supervisor.log.some(({ msg }) => msg.startsWith("draining")));
+    supervisor.signal("SIGTERM");
+    await supervisor.ended;
+    assert.equal(here.status(id), "queued");
+    await here.start({ WHISKERS_ATTEMPTS: "1" });
+    await here.final(id);
+    assert.equal(here.status(id), "completed");
+  });
+
+  test("killed in mid-run, and in mid-delivery: the next one does it, once", async () => {
+    const first = await here.start();
+    const running = here.add({ sleep: 1, yield: [hostname("k.example")] });
+    await eventually("it runs", () => here.status(running) === "running");
+    await first.kill();
+    // A delivery of which the observation arrived, and the metadata cannot.
+    here.mock.addFault("bytes", { match: "POST /bytes/normalizer_meta", kind: "hang" });
+    const second = await here.start();
+    await eventually("its observation arrived", () => here.writes(running).length === 1, 60_000);
+    await second.kill();
+    here.mock.clearFaults();
+    await here.start();
+    await here.final(running);
+    assert.equal(here.status(running), "completed");
+    assert.deepEqual(new Set(here.writes(running)), new Set(["observation"]));
+    assert.deepEqual(here.observed(running), ["Hostname|internet|k.example"]);
+  });
+
+  test("health, readiness, metrics; a scheduler that is away is a reason not to be ready", async () => {
+    const supervisor = await here.start();
+    await here.final(here.add({}));
+    const url = supervisor.operationsUrl();
+    assert.equal((await fetch(`${url}/ready`)).status, 200);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    assert.match(metrics, /whiskers_runs_total\{normalizer="puppet",status="succeeded",code=""\} 1\n/u);
+    here.mock.addFault("mula", { match: "pop", kind: "error" });
+    await eventually("it is not ready", async () => (await fetch(`${url}/ready`)).status === 503);
+  });
+}
+
+/** What needs more than one process, or a look into the database. */
+function several(database: () => Promise<string | null>): void {
+  const here = world(database);
+  const query = async <Row>(statement: string, values: readonly unknown[] = []): Promise<readonly Row[]> => {
+    const client = new Client({ connectionString: here.databaseUrl ?? "" });
+    await client.connect();
+    try {
+      return (await client.query(statement, [...values])).rows as readonly Row[];
+    } finally {
+      await client.end();
+    }
+  };
+
+  test("one that is stopped past its claim and goes on delivers nothing, and overwrites nothing", async () => {
+    const first = await here.start({ WHISKERS_SLOTS: "1" });
+    const id = here.add({ sleep: 2, yield: [hostname("stopped.example")] });
+    await eventually("it runs", () => here.status(id) === "running");
+    first.signal("SIGSTOP");
+    await here.start();
+    await here.final(id);
+    const writes = here.mock.received.length;
+    first.signal("SIGCONT");
+    await eventually(
+      "it notices",
+      () => first.log.some(({ msg, task }) => task === id && msg.startsWith("claim lost")),
+      20_000,
+    );
+    await sleep(500);
+    assert.equal(here.mock.received.length, writes);
+    assert.equal(here.status(id), "completed");
+    assert.deepEqual(await query("select state, starts from whiskers.task where id = $1", [id]), [
+      { state: "succeeded", starts: 2 },
+    ]);
+    const runs = await query("select status from whiskers.run where task_id = $1", [id]);
+    assert.deepEqual(runs, [{ status: "succeeded" }]);
+  });
+
+  test("a task that ends every process that runs it is given up, and blocks nobody", async () => {
+    const poison = here.add({ sleep: 20 });
+    for (let n = 0; n < 2; n += 1) {
+      const victim = await here.start({ WHISKERS_ATTEMPTS: "2", WHISKERS_SLOTS: "1" });
+      await eventually("it runs", () => starts(poison).then((count) => count === n + 1), 60_000);
+      await victim.kill();
+    }
+    const last = await here.start({ WHISKERS_ATTEMPTS: "2" });
+    const other = here.add({});
+    await here.final(other);
+    await here.final(poison);
+    assert.equal(here.status(poison), "failed");
+    assert.equal(last.log.find(({ task, code }) => task === poison && code)?.["code"], "worker-lost");
+  });
+
+  const starts = async (id: string): Promise<number | undefined> => {
+    const [row] = await query<{ starts: number }>("select starts from whiskers.task where id = $1", [id]);
+    return row?.starts;
+  };
+
+  test("what was popped by one who died at once, and an end that was overwritten, are found", async () => {
+    const done = here.add({});
+    const first = await here.start();
+    await here.final(done);
+    await first.kill();
+    // As if a message of long ago had come now.
+    const task = here.mock.tasks.get(done);
+    assert.ok(task !== undefined);
+    here.mock.tasks.patch(task, { status: "running" });
+    const lost = here.add({ yield: [hostname("lost.example")] });
+    here.mock.tasks.pop(1, ({ id }) => id === lost);
+    const foreign = here.add({}, { normalizer: "somebody-else's" });
+    here.mock.tasks.pop(1, ({ id }) => id === foreign);
+    await sleep(1200);
+    await here.start({ WHISKERS_RECONCILE_AFTER: "1s" });
+    await here.final(done, lost);
+    assert.deepEqual([done, lost].map(here.status), ["completed", "completed"]);
+    assert.deepEqual(here.observed(lost), ["Hostname|internet|lost.example"]);
+    assert.equal(here.writes(done).length, 1);
+    assert.equal(here.status(foreign), "dispatched");
+  });
+
+  test("one that comes again after it is over is told again, and not run again", async () => {
+    await here.start();
+    const id = here.add({});
+    await here.final(id);
+    await eventually("it is settled", async () => {
+      const [row] = await query<{ state: string }>("select state from whiskers.task where id = $1", [id]);
+      return row?.state === "succeeded";
+    });
+    const task = here.mock.tasks.get(id);
+    assert.ok(task !== undefined);
+    here.mock.tasks.patch(task, { status: "queued" });
+    await here.final(id);
+    assert.equal(here.writes(id).length, 1);
+  });
+
+  test("a service that is away for a while: everything waits for it, and nobody's slot", async () => {
+    await here.start();
+    here.mock.addFault("octopoes", { kind: "reset" });
+    const ids = Array.from({ length: 10 }, () => here.add({ yield: [hostname("away.example")] }));
+    await eventually("all wait", async () => {
+      const rows = await query("select 1 from whiskers.task where state = 'delivering' and id = any ($1)", [
+        ids,
+      ]);
+      return rows.length === ids.length;
+    });
+    await sleep(1000);
+    assert.ok(ids.every((id) => here.status(id) === "running"));
+    here.mock.clearFaults();
+    await here.final(...ids);
+    assert.deepEqual(
+      ids.map(here.status),
+      ids.map(() => "completed"),
+    );
+  });
+
+  test("a malformed task fails, and the others do not notice", async () => {
+    const supervisor = await here.start();
+    const id = randomUUID();
+    const data = {
+      id,
+      normalizer: { id: "puppet" },
+      raw_data: { id: randomUUID(), mime_types: [], boefje_meta: { id: randomUUID() } },
+    };
+    here.mock.tasks.push({ id, organisation: "org", priority: 1, data });
+    const other = here.add({});
+    await here.final(id, other);
+    assert.deepEqual([id, other].map(here.status), ["failed", "completed"]);
+    assert.match(String(supervisor.log.find(({ task }) => task === id)?.["reason"]), /boefje/u);
+  });
+
+  test("wrong credentials for Bytes, half of OpenKAT's settings, no normalizer: refused at the start", async () => {
+    await assert.rejects(here.start({ BYTES_PASSWORD: "wrong" }), /does not accept the user `bytes`/u);
+    await assert.rejects(here.start({ OCTOPOES_API: "" }), /OCTOPOES_API must be set/u);
+    await assert.rejects(
+      here.start({ WHISKERS_NORMALIZERS: "/nowhere" }),
+      /WHISKERS_NORMALIZERS: \/nowhere/u,
+    );
+    await assert.rejects(here.start({ WHISKERS_SLOTS: "many" }), /WHISKERS_SLOTS is "many"/u);
+  });
+}
