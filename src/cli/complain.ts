@@ -12,10 +12,13 @@ export interface ErrorDocument {
   readonly remedy: string;
 }
 
-/** Shows what ended a command, for people on standard error or for programs on standard output; returns the exit code. */
-export async function complain(error: unknown, json: boolean, context: Context): Promise<number> {
+/**
+ * Shows what ended a command and returns the exit code: for people on standard error, or for programs on
+ * standard output, beside what else the document of the command holds (`json`).
+ */
+export async function complain(error: unknown, json: object | null, context: Context): Promise<number> {
   const document = errorDocument(error);
-  if (json) await context.out(`${JSON.stringify({ error: document })}\n`);
+  if (json !== null) await context.out(`${JSON.stringify({ ...json, error: document })}\n`);
   else context.err(forPeople(error, document, context));
   return ERRORS[document.code].exitCode;
 }

@@ -22,7 +22,7 @@ export async function program(argv: readonly string[], env: Environment): Promis
     const exitCode = await dispatch(argv, context);
     return interruptions.exitCode ?? exitCode;
   } catch (error) {
-    return interruptions.exitCode ?? (await complain(error, argv.includes("--json"), context));
+    return interruptions.exitCode ?? (await complain(error, jsonShape(argv), context));
   }
 }
 
@@ -47,6 +47,13 @@ const ALIASES: Readonly<Record<string, string>> = {
   "--version": "version",
   "-V": "version",
 };
+
+/** What stands beside `error` in the document that `--json` prints; null: no document is wanted. */
+function jsonShape(argv: readonly string[]): object | null {
+  if (!argv.includes("--json")) return null;
+  // A program that reads `runs` finds none.
+  return argv[0] === "run" ? { runs: [] } : {};
+}
 
 function memoised(read: () => Settings): () => Settings {
   let value: Settings | null = null;

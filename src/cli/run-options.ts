@@ -10,6 +10,7 @@ import type { MetaOverrides } from "../raw/normalizer-meta.ts";
 import { parseMeta } from "../raw/raw-meta.ts";
 import type { RunOptions } from "../sandbox/sandboxes.ts";
 import { textOption, textsOption } from "./arguments.ts";
+import { checkObject } from "./check-object.ts";
 import type { Arguments } from "./command.ts";
 
 /** Options about how to run, for every command that runs normalizers. */
@@ -83,8 +84,21 @@ async function readInputOoi(given: string): Promise<NonNullable<MetaOverrides["i
       "a JSON object, @FILE with one, or a primary key such as Hostname|internet|example.com",
     );
   }
-  const key = input["primary_key"];
-  return { input, primaryKey: typeof key === "string" ? key : null };
+  const ownKey = input["primary_key"];
+  const primaryKey = typeof ownKey === "string" ? ownKey : keyOf(input, given);
+  return { input: { ...input, primary_key: primaryKey }, primaryKey };
+}
+
+/** Of an object as a normalizer gives it. The form that OpenKAT's tasks carry always has its key. */
+function keyOf(input: Readonly<Record<string, unknown>>, given: string): string {
+  const checked = checkObject(input);
+  if ("key" in checked) return checked.key;
+  const why = checked.problem.replace(/^: /u, "");
+  throw wrong(
+    "input-ooi",
+    given,
+    `an object with a \`primary_key\`, or one whose key can be computed; ${why}`,
+  );
 }
 
 function memoryOf(text: string): number | null {

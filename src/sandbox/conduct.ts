@@ -80,7 +80,14 @@ export async function conduct(
     usage = await readUsage(lease.sandbox);
     const { logs, logBytesDropped } = lease.link.logs.finish();
     const heapIsFull = logs.some(({ message }) => message.includes(V8_HEAP_IS_FULL));
-    const outcome = decideOutcome(cause, ending, lease.link.logs.lastErrorLine, isPlain(request), heapIsFull);
+    const outcome = decideOutcome(
+      cause,
+      ending,
+      lease.link.logs.lastErrorLine,
+      isPlain(request),
+      heapIsFull,
+      request.limits,
+    );
     kept = lease.link.state === "idle" && !ranOutOfMemory(cause) && !reachedLimit(usage, request.limits);
     return {
       outcome,

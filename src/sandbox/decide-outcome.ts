@@ -1,6 +1,8 @@
 import { constants } from "node:os";
 
+import type { Limits } from "../domain/limits.ts";
 import type { Outcome } from "../domain/outcome.ts";
+import { formatBytes } from "../domain/quantity.ts";
 import { WhiskersError } from "../errors.ts";
 import type { Ending } from "./driver.ts";
 import type { Failed, Opened, RunEnd } from "./link.ts";
@@ -27,7 +29,8 @@ export function decideOutcome(
   ending: Ending | null,
   lastErrorLine: string,
   plain: boolean,
-  heapIsFull = false,
+  heapIsFull: boolean,
+  limits: Limits,
 ): Outcome {
   switch (cause.kind) {
     case "time-limit":
@@ -35,7 +38,7 @@ export function decideOutcome(
     case "cancelled":
       return failure("cancelled", "the run was cancelled");
     case "guest":
-      return guestOutcome(cause.end, ending, lastErrorLine, plain, heapIsFull);
+      return guestOutcome(cause.end, ending, lastErrorLine, plain, heapIsFull, limits);
   }
 }
 
@@ -45,6 +48,7 @@ function guestOutcome(
   lastErrorLine: string,
   plain: boolean,
   heapIsFull: boolean,
+  limits: Limits,
 ): Outcome {
   switch (end.kind) {
     case "ready":
@@ -55,14 +59,18 @@ function guestOutcome(
     case "broken":
       return failure(end.code, end.message);
     case "failed":
-      return ending?.outOfMemory === true ? outOfMemory() : guestFailure(end);
+      return ending?.outOfMemory === true ? outOfMemory(limits) : guestFailure(end, limits);
     case "gone":
       if (ending === null)
         return crash("it closed its output before it said that it was done", lastErrorLine);
       if (ending.runtimeError !== null) throw new WhiskersError("sandbox-failed", ending.runtimeError);
-      if (ending.outOfMemory) return outOfMemory();
+      if (ending.outOfMemory) return outOfMemory(limits);
       if (heapIsFull && abortedItself(ending)) {
-        return failure("memory-limit", "its JavaScript heap reached its limit, and Node.js ended itself");
+        const memory = formatBytes(limits.memoryBytes);
+        return failure(
+          "memory-limit",
+          `its JavaScript heap outgrew its share of ${memory}, and Node.js ended itself`,
+        );
       }
       if (!plain && ending.exitCode === EXIT_BAD_OUTPUT) {
         return failure("protocol-violation", "its forked child sent a frame that it may not send");
@@ -71,7 +79,7 @@ function guestOutcome(
   }
 }
 
-function guestFailure(failed: Failed): Outcome {
+function guestFailure(failed: Failed, { memoryBytes }: Limits): Outcome {
   const { type, message, stack } = failed;
   const [firstLine = ""] = message.split("\n", 1);
   const sentence = [type, firstLine].filter((part) => part !== "").join(": ");
@@ -81,7 +89,7 @@ function guestFailure(failed: Failed): Outcome {
       return {
         status: "failed",
         code: "memory-limit",
-        message: `it ran out of memory (${sentence})`,
+        message: `it ran out of its ${formatBytes(memoryBytes)} of memory (${sentence})`,
         guestError,
       };
     case "load":
@@ -124,8 +132,11 @@ function withLastLine(message: string, lastErrorLine: string): string {
   return lastErrorLine === "" ? message : `${message}; its last words: ${lastErrorLine}`;
 }
 
-function outOfMemory(): Outcome {
-  return failure("memory-limit", "it used more memory than its limit and was ended by the kernel");
+function outOfMemory({ memoryBytes }: Limits): Outcome {
+  return failure(
+    "memory-limit",
+    `it needed more than its ${formatBytes(memoryBytes)} of memory and was ended`,
+  );
 }
 
 function failure(code: Extract<Outcome, { status: "failed" }>["code"], message: string): Outcome {

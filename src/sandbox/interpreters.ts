@@ -14,6 +14,11 @@ export interface Python {
   readonly version: string;
   /** `cpython-311`: part of the names of its compiled files. */
   readonly cacheTag: string;
+  /**
+   * `sha256:<hex>` over its full version, the names of all that is installed beside its standard library,
+   * and pip's lists of file hashes of it. Not over the files themselves: one changed by hand is not noticed.
+   */
+  readonly digest: string;
   /** Folders and files that must be visible for it to work, besides the system's libraries. */
   readonly needs: readonly string[];
 }
@@ -22,7 +27,7 @@ export interface Python {
 const DESCRIBE_TIMEOUT_MS = 10_000;
 
 const DESCRIBE = `
-import json, os, site, sys, sysconfig
+import hashlib, json, os, site, sys, sysconfig
 paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 paths += site.getsitepackages() if hasattr(site, "getsitepackages") else []
 for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix):
@@ -35,7 +40,21 @@ if sys.prefix == sys.base_prefix:
     executable = os.path.realpath(executable)
 else:
     paths.append(os.path.realpath(executable))
+
+# What is installed beside the standard library, by the lists that pip and others leave of every file's hash.
+installed = hashlib.sha256((sys.version + "\\n").encode())
+folders = site.getsitepackages() if hasattr(site, "getsitepackages") else []
+for folder in sorted(set(folders + [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])):
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if name == "__pycache__":
+            continue
+        record = os.path.join(folder, name, "RECORD")
+        installed.update(("%s\\n" % os.path.join(folder, name)).encode())
+        if name.endswith(".dist-info") and os.path.isfile(record):
+            with open(record, "rb") as file:
+                installed.update(hashlib.sha256(file.read()).digest())
 print(json.dumps({
+    "digest": "sha256:" + installed.hexdigest(),
     "executable": executable,
     "version": "%d.%d.%d" % sys.version_info[:3],
     "cacheTag": sys.implementation.cache_tag,
@@ -124,7 +143,7 @@ function isWanted(found: string, wanted: string | null): boolean {
 function isPython(value: unknown): value is Python {
   return (
     isObject(value) &&
-    ["executable", "version", "cacheTag"].every((key) => typeof value[key] === "string") &&
+    ["executable", "version", "cacheTag", "digest"].every((key) => typeof value[key] === "string") &&
     Array.isArray(value["needs"]) &&
     value["needs"].every((one) => typeof one === "string")
   );

@@ -315,6 +315,21 @@ suite("whiskers", () => {
     assert.match(withMeta.runs?.[0].logs[0].message, /x\/y/u);
   });
 
+  test("an input object without a key gets the one that follows from it, or is refused", () => {
+    const run = (ooi: object): ReturnType<typeof whiskers> =>
+      whiskers(["run", at("echoes"), at("hosts.txt"), "--input-ooi", JSON.stringify(ooi), "--json"]);
+    const ran = run({ object_type: "Hostname", network: "Network|internet", name: "A.example" });
+    const [, key, { input }] = JSON.parse(documentOf(ran).runs?.[0].logs[0].message);
+    assert.deepEqual(
+      [key, input.primary_key],
+      ["Hostname|internet|a.example", "Hostname|internet|a.example"],
+    );
+    const refused = run({ object_type: "Hostname", name: "a" });
+    assert.equal(refused.status, 2);
+    assert.match(documentOf(refused).error.message, /--input-ooi.*network/su);
+    assert.deepEqual(documentOf(refused).runs, []);
+  });
+
   test("standard input is an input", () => {
     const ran = whiskers(["run", at("hosts"), "-", "--json"], {}, "www.example.com\n");
     assert.equal(documentOf(ran).runs?.[0].objects.length, 2);

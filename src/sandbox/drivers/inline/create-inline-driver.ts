@@ -59,7 +59,7 @@ class InlineDriver implements Driver {
       case "python": {
         const python = guest.version === null ? this.#options.python : undefined;
         const found = await findPython(guest.version, { python, searchPath });
-        const environment = { name: "python", version: found.version, digest: null };
+        const environment = { name: "python", version: found.version, digest: found.digest };
         return { pkg, environment, interpreter: found.executable };
       }
       case "javascript":

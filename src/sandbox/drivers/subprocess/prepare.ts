@@ -39,7 +39,7 @@ export async function preparePackage(
       const packageFolder = await compilePackage(pkg, python, options.stateDirectory, entries, host);
       return {
         pkg,
-        environment: { name: "python", version: python.version, digest: null },
+        environment: { name: "python", version: python.version, digest: python.digest },
         entries:
           packageFolder === pkg.folder ? entries : await makeEntries({ ...parts, packageFolder }, host),
         interpreter: python.executable,
