@@ -176,7 +176,13 @@ suite("whiskers", () => {
       "usage",
       /did you mean "--timeout"/u,
     ],
-    ["an unknown command", () => ["rnu"], 2, "usage", /did you mean "run"/u],
+    [
+      "an unknown option",
+      () => ["run", at("hosts"), at("hosts.txt"), "--timout", "1"],
+      2,
+      "usage",
+      /timeout/u,
+    ],
     [
       "a bad size",
       () => ["run", at("hosts"), at("hosts.txt"), "--memory", "lots"],
@@ -233,6 +239,15 @@ suite("whiskers", () => {
       assert.match(error.message, message);
     });
   }
+
+  test("an unknown command: what was meant, for people and for programs", () => {
+    const forPeople = whiskers(["rnu"]);
+    assert.deepEqual([forPeople.status, forPeople.stdout], [2, ""]);
+    assert.match(forPeople.stderr, /did you mean "run"/u);
+    const forPrograms = whiskers(["rnu", "--json"]);
+    assert.equal(forPrograms.status, 2);
+    assert.equal(JSON.parse(forPrograms.stdout).error.code, "usage");
+  });
 
   test("a bad setting is named", () => {
     const ran = whiskers(["run", at("hosts"), at("hosts.txt")], { WHISKERS_STATE: "frozen" });

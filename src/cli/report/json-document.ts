@@ -42,9 +42,8 @@ export class JsonDocument {
 
   /** `error`: what kept the rest from being run. */
   async end(error?: ErrorDocument): Promise<void> {
-    const tail = error === undefined ? "" : `"error":${JSON.stringify(error)}`;
-    if (this.#runs > 0) await this.#write(`\n]${tail === "" ? "" : `,${tail}`}}\n`);
-    else await this.#write(tail === "" ? '{"runs":[]}\n' : `{${tail}}\n`);
+    const tail = error === undefined ? "" : `,"error":${JSON.stringify(error)}`;
+    await this.#write(`${this.#runs > 0 ? "\n" : '{"runs":['}]${tail}}\n`);
   }
 
   async #list<T>(

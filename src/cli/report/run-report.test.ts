@@ -292,7 +292,7 @@ suite("JsonDocument", () => {
       retryable: true,
       remedy: "r",
     } as const;
-    assert.deepEqual(await collect((each) => each.end(error)), { error });
+    assert.deepEqual(await collect((each) => each.end(error)), { runs: [], error });
     assert.deepEqual(await collect((each) => each.end()), { runs: [] });
     const both = await collect(async (each) => {
       await each.add("a", run({}));
