@@ -37,6 +37,17 @@ export interface MalformedTask {
   readonly reason: string;
 }
 
+/** A task that we ask the scheduler to have. */
+export interface NewMulaTask {
+  readonly id: string;
+  readonly normalizerId: string;
+  readonly rawId: string;
+  readonly mimeTypes: readonly string[];
+  readonly boefjeMeta: BoefjeMeta;
+  /** Lower is served first; the scheduler's own have the Unix time (seconds) of their scan's end. */
+  readonly priority: number;
+}
+
 export interface Popped {
   readonly tasks: readonly MulaTask[];
   readonly malformed: readonly MalformedTask[];
@@ -55,6 +66,11 @@ export interface Mula {
   setStatus(taskId: string, status: MulaStatus, signal: AbortSignal): Promise<void>;
   /** Null: unknown. */
   status(taskId: string, signal: AbortSignal): Promise<MulaStatus | null>;
+  /**
+   * Adds a task. False: one for the same normalizer and the same run of the same boefje is queued already;
+   * the scheduler does not tell raw files of one run apart.
+   */
+  push(task: NewMulaTask, signal: AbortSignal): Promise<boolean>;
   /** Ids of tasks of these normalizers in `status` that were popped before `before` (ISO 8601). */
   listOlder(
     normalizerIds: readonly string[],
@@ -95,6 +111,23 @@ export function openMula(service: HttpService): Mula {
       const body = jsonOf(service, `task ${taskId}`, answer);
       if (!isObject(body) || !isStatus(body["status"])) throw strange(service, "a task without a status");
       return body["status"];
+    },
+
+    async push({ id, normalizerId, rawId, mimeTypes, boefjeMeta, priority }, signal) {
+      // Its settings may hold keys, and nobody needs them there.
+      const { environment: _, ...meta } = boefjeMeta;
+      const raw = { id: rawId, boefje_meta: meta, mime_types: mimeTypes.map((value) => ({ value })) };
+      // The scheduler keeps an id only when it is given in both places.
+      const data = { id, normalizer: { id: normalizerId }, raw_data: raw };
+      const answer = await service.send({
+        method: "POST",
+        path: `/schedulers/${SCHEDULER}/push`,
+        json: JSON.stringify({ id, organisation: boefjeMeta.organization, priority, data }),
+        signal,
+      });
+      if (answer.status === 409) return false;
+      jsonOf(service, `a task for raw file ${rawId}`, answer);
+      return true;
     },
 
     async listOlder(normalizerIds, status, before, signal) {

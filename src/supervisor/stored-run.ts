@@ -1,6 +1,6 @@
 import type { Outcome } from "../domain/outcome.ts";
 import type { DerivedRaw, Records } from "../domain/record.ts";
-import type { RunRecord } from "../domain/run.ts";
+import type { Run, RunRecord } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
 import type { StoredRun } from "./delivery-plan.ts";
 
@@ -30,8 +30,14 @@ export function readStoredRun(row: { readonly run: unknown; readonly output: unk
   };
 }
 
-interface RunDocument {
+/** What `runRow` writes of a run, beside its output. What a run has is absent when there was none. */
+export interface RunDocument extends Partial<
+  Pick<Run, "logs" | "logBytesDropped"> &
+    Pick<Records, "rejections" | "rejectionsDropped" | "recordsRejected">
+> {
   readonly task: Task;
+  /** How often the task had been begun, this time included. */
+  readonly starts: number;
   readonly startedAt: string;
   readonly endedAt: string;
   readonly outcome: Outcome;

@@ -11,8 +11,17 @@ import { objectLines } from "./objects.ts";
 
 const SHOWN_LINES = 20;
 
-/** Everything that a person wants to know of one run: what became of it, findings first, and how it went. */
-export function runReport(name: string, run: Run, terminal: Terminal, full: boolean): string {
+/**
+ * Everything that a person wants to know of one run: what became of it, findings first, and how it went.
+ * @param recordsGone its records were delivered and are not kept
+ */
+export function runReport(
+  name: string,
+  run: Run,
+  terminal: Terminal,
+  full: boolean,
+  recordsGone = false,
+): string {
   const { records, logs, record } = run;
   const findings = findingLines(records.objects, terminal);
   const findingCount = records.objects.filter(({ object_type: type }) => type === "Finding").length;
@@ -20,7 +29,7 @@ export function runReport(name: string, run: Run, terminal: Terminal, full: bool
   const sections: readonly (readonly string[])[] = [
     heading(name, run, terminal),
     failure(run.outcome, terminal),
-    emptiness(run),
+    recordsGone ? [] : emptiness(run),
     section("Rejected records", records.recordsRejected, rejectionLines(records, terminal), terminal, full),
     section("Findings", findingCount, findings, terminal, full),
     section("Objects", objects.length, objectLines(objects, terminal, full), terminal, true),

@@ -12,8 +12,8 @@ export interface DeliveryEndRow {
 
 /**
  * Writes the end of deliveries and of their tasks. The output of a task that succeeded is not needed any
- * more; a run whose delivery failed is a failed run. Returns how many there were: those that somebody else
- * has taken up since are left alone.
+ * more, unless it went nowhere because its task came from nowhere; a run whose delivery failed is a failed
+ * run. Returns how many there were: those that somebody else has taken up since are left alone.
  */
 export async function settleDeliveries(
   connection: Connection,
@@ -37,8 +37,9 @@ export async function settleDeliveries(
        set status = 'failed', code = settled.code
        from settled where run.id = settled.run_id and settled.code is not null
      ), output as (
-       delete from whiskers.output using settled
+       delete from whiskers.output using settled, whiskers.task
        where output.run_id = settled.run_id and settled.task_state = 'succeeded'
+         and task.id = settled.task_id and task.origin is not null
      )
      select count(*)::int as settled from settled`,
     [
