@@ -9,9 +9,9 @@ import time
 EMPTY_SECONDS = 2.0
 
 
-def empty_folders(folders):
+def empty_folders(folders, seconds=EMPTY_SECONDS):
     """Removes all that a run left. A folder in a folder is moved up first, so no path grows long, however deep it was."""
-    deadline = time.monotonic() + EMPTY_SECONDS
+    deadline = time.monotonic() + seconds
     count = 0
     for root in folders:
         if not _reset_folder(root):
