@@ -119,6 +119,9 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     deliver: (connection, runs) => deliveries.add(connection, runs),
   });
   undo.defer(() => queue.close());
+  // The job library looks for claims of the dead when its timer fires. Processes that do not live that long
+  // would never find them.
+  boss.supervise().catch(onError);
 
   const metrics = openMetrics({
     queue: () => queueDepth(database),

@@ -139,7 +139,10 @@ function common(database: () => Promise<string | null>): void {
       all.filter((id) => here.mock.raws.normalizerMetas.has(id)),
       [empty],
     );
-    await eventually("all is said", () => supervisor.log.filter(({ code }) => code !== undefined).length >= 6);
+    await eventually(
+      "all is said",
+      () => supervisor.log.filter(({ code }) => code !== undefined).length >= 6,
+    );
     const codes = new Map(
       supervisor.log.flatMap(({ task, code }) => (code === undefined ? [] : [[String(task), code]])),
     );
@@ -176,7 +179,9 @@ function common(database: () => Promise<string | null>): void {
     mock.addFault("mula", { match: "PATCH", kind: "reset", when: "after", times: 2 });
     for (const kind of kinds) {
       mock.addFault("bytes", { match: "GET /bytes/raw/", kind, times: 1 });
-      mock.addFault("bytes", { match: "POST /bytes/raw", kind, when: "after", times: 1 });
+      // Who is not let in has done nothing.
+      const when = kind === "unauthorized" ? "before" : "after";
+      mock.addFault("bytes", { match: "POST /bytes/raw", kind, when, times: 1 });
       mock.addFault("bytes", { match: "normalizer_meta", kind, times: 1 });
     }
     for (const kind of ["error", "reset"] as const) {
@@ -363,6 +368,11 @@ function several(database: () => Promise<string | null>): void {
     assert.equal(last.log.find(({ task, code }) => task === poison && code)?.["code"], "worker-lost");
   });
 
+  const isSettled = async (id: string): Promise<boolean> => {
+    const rows = await query("select 1 from whiskers.task where id = $1 and settled_at is not null", [id]);
+    return rows.length === 1;
+  };
+
   const starts = async (id: string): Promise<number | undefined> => {
     const [row] = await query<{ starts: number }>("select starts from whiskers.task where id = $1", [id]);
     return row?.starts;
@@ -372,6 +382,7 @@ function several(database: () => Promise<string | null>): void {
     const done = here.add({});
     const first = await here.start();
     await here.final(done);
+    await eventually("it is settled", () => isSettled(done));
     await first.kill();
     // As if a message of long ago had come now.
     const task = here.mock.tasks.get(done);
@@ -394,10 +405,7 @@ function several(database: () => Promise<string | null>): void {
     await here.start();
     const id = here.add({});
     await here.final(id);
-    await eventually("it is settled", async () => {
-      const [row] = await query<{ state: string }>("select state from whiskers.task where id = $1", [id]);
-      return row?.state === "succeeded";
-    });
+    await eventually("it is settled", () => isSettled(id));
     const task = here.mock.tasks.get(id);
     assert.ok(task !== undefined);
     here.mock.tasks.patch(task, { status: "queued" });
