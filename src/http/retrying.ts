@@ -10,8 +10,6 @@ export interface RetryPolicy {
   readonly capMs: number;
 }
 
-export const DEFAULT_RETRY: RetryPolicy = Object.freeze({ attempts: 6, baseMs: 200, capMs: 10_000 });
-
 /**
  * Tries again what may succeed later: errors whose row in `src/errors.ts` says `retryable`, but for
  * `cancelled`. Waits are random up to a bound that doubles (full jitter), so that many processes

@@ -67,7 +67,7 @@ export class Deliverer {
   readonly #settlements: GroupCommit<DeliverySettlement, boolean>;
   readonly #work = new Wakeup();
   readonly #underWay = new Set<Promise<void>>();
-  #failure: unknown = null;
+  #failure: Error | null = null;
 
   constructor(options: DelivererOptions) {
     this.#options = options;
@@ -104,7 +104,7 @@ export class Deliverer {
   #begin(delivery: Delivery): void {
     const work = this.#deliver(delivery)
       .catch((error: unknown) => {
-        this.#failure ??= error;
+        this.#failure ??= error instanceof Error ? error : new Error(messageOf(error), { cause: error });
       })
       .finally(() => {
         const wasFull = this.#underWay.size >= this.#options.lanes;

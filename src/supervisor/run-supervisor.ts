@@ -256,7 +256,8 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
       metrics,
       notReady: () => {
         if (options.drain.aborted) return "draining";
-        return pump?.failure == null ? null : messageOf(pump.failure);
+        const failure = pump?.failure ?? null;
+        return failure === null ? null : messageOf(failure);
       },
     });
     undo.defer(() => server.close());

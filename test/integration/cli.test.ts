@@ -339,10 +339,10 @@ suite("whiskers", () => {
       [key, input.primary_key],
       ["Hostname|internet|a.example", "Hostname|internet|a.example"],
     );
-    const refused = run({ object_type: "Hostname", name: "a" });
-    assert.equal(refused.status, 2);
-    assert.match(documentOf(refused).error.message, /--input-ooi.*network/su);
-    assert.deepEqual(documentOf(refused).runs, []);
+    const without = run({ object_type: "Hostname", name: "a" });
+    assert.equal(without.status, 2);
+    assert.match(documentOf(without).error.message, /--input-ooi.*network/su);
+    assert.deepEqual(documentOf(without).runs, []);
   });
 
   test("standard input is an input", () => {

@@ -65,9 +65,10 @@ function world(database: () => Promise<string | null>) {
       const write = here.mock.received.findLast(
         ({ taskId, kind }) => taskId === id && kind === "observation",
       );
-      return (write?.body as { readonly result: readonly { readonly primary_key: string }[] }).result.map(
-        ({ primary_key }) => primary_key,
-      );
+      const body = write?.body as
+        | { readonly result: readonly { readonly primary_key: string }[] }
+        | undefined;
+      return (body?.result ?? []).map(({ primary_key }) => primary_key);
     },
   };
   before(async () => {
@@ -109,7 +110,8 @@ function common(database: () => Promise<string | null>): void {
     // The scanned object itself is left out of what is observed about it.
     assert.deepEqual(here.observed(id), ["Hostname|internet|a.example"]);
     const declared = here.mock.received.find(({ taskId, kind }) => taskId === id && kind === "declaration");
-    assert.equal((declared?.body as { end_valid_time?: string }).end_valid_time, end);
+    const body = declared?.body as { readonly end_valid_time?: string } | undefined;
+    assert.equal(body?.end_valid_time, end);
     assert.equal(here.mock.graphs.get("org")?.scanProfiles.get(SOURCE)?.level, 2);
     const meta = here.mock.raws.normalizerMetas.get(id);
     assert.equal(meta?.normalizer.id, "puppet");
