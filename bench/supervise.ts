@@ -55,6 +55,8 @@ export async function measureSupervise(bench: SuperviseBench): Promise<Supervise
     env: {
       PATH: process.env["PATH"],
       HOME: home,
+      // As the launcher has it.
+      NODE_COMPILE_CACHE: path.join(ROOT, "node_modules/.cache/whiskers"),
       WHISKERS_HOME: home,
       WHISKERS_NORMALIZERS: path.join(ROOT, "bench/normalizer"),
       WHISKERS_SLOTS: String(bench.slots),

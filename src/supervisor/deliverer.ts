@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { Delivery, DeliveryEnd, DeliveryQueue, DeliverySettlement } from "../delivery/delivery-queue.ts";
 import type { DeliveryStep } from "../delivery/step.ts";
 import type { Outcome } from "../domain/outcome.ts";
@@ -17,6 +19,8 @@ const LONGEST_WAIT_SECONDS = 300;
 /** A delivery that takes longer than this writes down the steps that it has made so far, milliseconds. */
 const RECORD_AFTER_MS = 500;
 const SETTLEMENTS_PER_COMMIT = 64;
+/** What comes together within so long is taken, and settled, together, milliseconds. */
+const GATHER_MS = 15;
 /** Deliveries taken at once: each may hold a large output. */
 const BATCH = 16;
 
@@ -71,10 +75,14 @@ export class Deliverer {
 
   constructor(options: DelivererOptions) {
     this.#options = options;
-    this.#settlements = new GroupCommit(async (settlements) => {
-      const settled = new Set(await options.queue.settle(settlements));
-      return settlements.map((settlement) => settled.has(settlement));
-    }, SETTLEMENTS_PER_COMMIT);
+    this.#settlements = new GroupCommit(
+      async (settlements) => {
+        const settled = new Set(await options.queue.settle(settlements));
+        return settlements.map((settlement) => settled.has(settlement));
+      },
+      SETTLEMENTS_PER_COMMIT,
+      GATHER_MS,
+    );
   }
 
   get busy(): number {
@@ -96,6 +104,7 @@ export class Deliverer {
       if (deliveries.length === limit && limit > 0) continue;
       if (drain.aborted && deliveries.length === 0 && this.#underWay.size < lanes) break;
       await this.#work.wait(pollMs, drain.aborted ? stop : drain);
+      await sleep(GATHER_MS);
     }
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     if (this.#failure !== null) throw this.#failure;

@@ -1,17 +1,22 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 /**
  * Gathers what is added while one flush is under way, and flushes it together next: many small
- * transactions become few, and nobody waits for a timer.
+ * transactions become few. Nobody waits for a timer, unless `lingerMs` says that what comes first waits so
+ * long for company.
  * `flush` answers for every item, in order; when it throws, everybody in that group is told.
  */
 export class GroupCommit<Item, Answer> {
   readonly #flush: (items: readonly Item[]) => Promise<readonly Answer[]>;
   readonly #maxItems: number;
+  readonly #lingerMs: number;
   #waiting: Waiting<Item, Answer>[] = [];
   #flushing = false;
 
-  constructor(flush: (items: readonly Item[]) => Promise<readonly Answer[]>, maxItems: number) {
+  constructor(flush: (items: readonly Item[]) => Promise<readonly Answer[]>, maxItems: number, lingerMs = 0) {
     this.#flush = flush;
     this.#maxItems = maxItems;
+    this.#lingerMs = lingerMs;
   }
 
   add(item: Item): Promise<Answer> {
@@ -23,9 +28,9 @@ export class GroupCommit<Item, Answer> {
 
   async #run(): Promise<void> {
     this.#flushing = true;
-    // What is added in the same turn belongs together.
-    await Promise.resolve();
     while (this.#waiting.length > 0) {
+      // What is added in the same turn belongs together.
+      await (this.#lingerMs > 0 ? sleep(this.#lingerMs) : Promise.resolve());
       const group = this.#waiting.splice(0, this.#maxItems);
       try {
         const answers = await this.#flush(group.map(({ item }) => item));

@@ -80,7 +80,9 @@ export class Prefetcher {
 
   /** How many more tasks could be begun soon. */
   get room(): number {
-    return Math.max(0, this.#appetite - this.#held - this.#announced);
+    const room = this.#appetite - this.#held - this.#announced;
+    // Few at a time would cost as much as many.
+    return room >= this.#appetite / 2 ? room : 0;
   }
 
   announce(count: number): void {
@@ -97,7 +99,7 @@ export class Prefetcher {
   async used(claim: Claim, runMs: number | null): Promise<void> {
     this.#running -= 1;
     if (runMs !== null) this.#runMs = 0.9 * this.#runMs + 0.1 * runMs;
-    this.#refillNow.wake();
+    if (this.#held <= this.#appetite / 2) this.#refillNow.wake();
     this.#fetchNow.wake();
     await this.#prefetch.forget(claim.taskId);
   }

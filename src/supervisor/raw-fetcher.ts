@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { unlink } from "node:fs/promises";
 import path from "node:path";
 
 import type { NormalizerMeta } from "../domain/meta.ts";
@@ -64,7 +64,7 @@ export class RawFetcher {
     if (found === undefined) return;
     this.#fetched.delete(taskId);
     this.#bytesHeld -= found.raw.sizeBytes;
-    if (found.input === null) await rm(found.raw.path, { force: true });
+    if (found.input === null) await unlink(found.raw.path);
   }
 
   async #download(task: Task, signal: AbortSignal): Promise<{ readonly raw: Raw; readonly input: null }> {

@@ -165,8 +165,9 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
         const claim = { taskId: event.task.id, package: event.task.package, lost: event.lost };
         notices?.begin(event.task.id, () => queue.holds(claim));
       }
+      if (event.type === "finished" || event.type === "refused") notices?.end(event.task.id);
       if (event.type === "finished" && event.retryAfterSeconds === null) deliverer.wake();
-      if (event.type === "finished" || event.type === "refused") pump?.wake();
+      if (event.type === "finished" || event.type === "refused") if (supervisor.room > 0) pump?.wake();
     },
     prefetch: {
       lanes: config.slots + 4,

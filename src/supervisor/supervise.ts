@@ -20,6 +20,8 @@ import { Wakeup } from "./wakeup.ts";
 const CLAIMS_PER_SLOT = 8;
 /** Outputs stored in one transaction. */
 const RUNS_PER_COMMIT = 64;
+/** Results that come together within so long are stored together, milliseconds. The slots go on meanwhile. */
+const GATHER_MS = 5;
 const LONGEST_RETRY_SECONDS = 300;
 
 export interface SuperviseOptions {
@@ -82,10 +84,14 @@ export class Supervisor {
       const started = await queue.start(claims);
       return claims.map((claim) => started.get(claim) ?? null);
     }, RUNS_PER_COMMIT);
-    this.#settlements = new GroupCommit(async (settlements) => {
-      const stored = new Set(await queue.settle(settlements));
-      return settlements.map((settlement) => stored.has(settlement));
-    }, RUNS_PER_COMMIT);
+    this.#settlements = new GroupCommit(
+      async (settlements) => {
+        const stored = new Set(await queue.settle(settlements));
+        return settlements.map((settlement) => stored.has(settlement));
+      },
+      RUNS_PER_COMMIT,
+      prefetch === undefined ? 0 : GATHER_MS,
+    );
     this.#prefetcher =
       prefetch === undefined
         ? null
