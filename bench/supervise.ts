@@ -50,7 +50,7 @@ export async function measureSupervise(bench: SuperviseBench): Promise<Supervise
     if (line.startsWith("#")) break;
   }
   const profile = bench.profileFolder === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${bench.profileFolder}`];
-  const supervisor = spawn(process.execPath, [...profile, MAIN, "supervise"], {
+  const supervisor = spawn(process.execPath, ["--max-semi-space-size=8", ...profile, MAIN, "supervise"], {
     stdio: ["ignore", "ignore", "pipe"],
     env: {
       PATH: process.env["PATH"],

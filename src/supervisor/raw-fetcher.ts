@@ -77,8 +77,11 @@ export class RawFetcher {
     const hash = rawData?.secure_hash ?? null;
     const secureHash =
       hash === null ? null : { value: hash, boefjeEndedAt: rawData?.boefje_meta.ended_at ?? "" };
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const either = AbortSignal.any([signal, timeout]);
+    const timeout = new AbortController();
+    const timer = setTimeout(() => {
+      timeout.abort();
+    }, timeoutMs);
+    const either = AbortSignal.any([signal, timeout.signal]);
     try {
       const got = await retrying(RETRY, either, () =>
         bytes.download({ rawId: task.raw, path: file, maxBytes, secureHash }, either),
@@ -86,10 +89,12 @@ export class RawFetcher {
       const mimeTypes = rawData?.mime_types.map(({ value }) => value) ?? [];
       return { raw: { id: task.raw, path: file, ...got, mimeTypes }, input: null };
     } catch (error) {
-      if (!timeout.aborted || signal.aborted) throw error;
+      if (!timeout.signal.aborted || signal.aborted) throw error;
       // It came, but too slowly: it would again.
       const message = `raw file ${task.raw} was not there after ${timeoutMs / 1000} s`;
       throw new WhiskersError("input-unreadable", message, { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
