@@ -50,4 +50,16 @@ export interface Package {
   readonly digest: string;
   /** Absolute path of the copy that runs (readable by any user), never the user's own folder. */
   readonly folder: string;
+  /** What it runs on; null: what this machine has installed. */
+  readonly root: Root | null;
+}
+
+/** A root filesystem: interpreter, libraries and programs of a package, instead of the machine's own. */
+export interface Root {
+  /** For people and run records: `python:3.11`, or an image reference. */
+  readonly name: string;
+  /** `sha256:<hex>`: equal digests, equal content. */
+  readonly digest: string;
+  /** Absolute path of the unpacked tree; shared read-only, never written to by a run. */
+  readonly folder: string;
 }

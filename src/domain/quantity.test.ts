@@ -23,6 +23,9 @@ suite("quantities", () => {
       ["1d", null],
       [Number.NaN, null],
       [Number.POSITIVE_INFINITY, null],
+      [1e306, null],
+      [Number.MAX_SAFE_INTEGER, null],
+      ["999999999999h", null],
       [null, null],
       [["30s"], null],
     ];
@@ -44,6 +47,7 @@ suite("quantities", () => {
       ["M", null],
       ["-1M", null],
       ["1T", null],
+      ["999999999999999G", null],
       ["1Mi", null],
       [{}, null],
     ];
@@ -54,7 +58,7 @@ suite("quantities", () => {
     fc.assert(
       fc.property(fc.anything(), (value) => {
         for (const parsed of [parseDurationMs(value), parseSizeBytes(value)]) {
-          assert.ok(parsed === null || (Number.isInteger(parsed) && parsed >= 0));
+          assert.ok(parsed === null || (Number.isSafeInteger(parsed) && parsed >= 0));
         }
       }),
     );

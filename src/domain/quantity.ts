@@ -3,12 +3,12 @@ const SIZE_BYTES: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 *
 
 /** `"30s"`, `"500ms"`, `"2m"`, `"1h"`, or a number of seconds as text or number: milliseconds; null when it is none. */
 export function parseDurationMs(value: unknown): number | null {
-  if (typeof value === "number")
-    return Number.isFinite(value) && value >= 0 ? Math.round(value * 1000) : null;
+  if (typeof value === "number") return value >= 0 ? wholeOrNull(Math.round(value * 1000)) : null;
   if (typeof value !== "string") return null;
   const found = /^(?<number>\d{1,12}(?:\.\d{1,6})?)\s?(?<unit>ms|s|m|h)?$/u.exec(value.trim());
   if (found === null) return null;
-  return Math.round(Number(found.groups?.["number"]) * (DURATION_MS[found.groups?.["unit"] ?? "s"] ?? 1000));
+  const unitMs = DURATION_MS[found.groups?.["unit"] ?? "s"] ?? 1000;
+  return wholeOrNull(Math.round(Number(found.groups?.["number"]) * unitMs));
 }
 
 /** `"256M"`, `"256MiB"`, `"1.5G"`, or bytes as text or number. Units are powers of 1024. Null when it is none. */
@@ -18,7 +18,12 @@ export function parseSizeBytes(value: unknown): number | null {
   const found = /^(?<number>\d{1,15}(?:\.\d{1,6})?)\s?(?<unit>[KMG]?)(?:i?B)?$/iu.exec(value.trim());
   if (found === null) return null;
   const unit = SIZE_BYTES[(found.groups?.["unit"] ?? "").toUpperCase()] ?? 1;
-  return Math.floor(Number(found.groups?.["number"]) * unit);
+  return wholeOrNull(Math.floor(Number(found.groups?.["number"]) * unit));
+}
+
+/** Null for what is more than can be counted exactly, infinity and NaN among it. */
+function wholeOrNull(number: number): number | null {
+  return Number.isSafeInteger(number) ? number : null;
 }
 
 /** For people: `1.5 GiB`, `256 MiB`, `12 bytes`. */

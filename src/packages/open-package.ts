@@ -22,7 +22,7 @@ export async function openPackage(folder: string, { home }: { readonly home: str
   const stored = await storePackage(source, path.resolve(home));
   const manifest = await readManifest(stored.folder, folder);
   await checkProgram(manifest.guest, stored.folder, folder);
-  return { manifest, digest: stored.digest, folder: stored.folder };
+  return { manifest, digest: stored.digest, folder: stored.folder, root: null };
 }
 
 async function realFolder(folder: string): Promise<string> {

@@ -17,6 +17,7 @@ const PATHS: GuestPaths = {
 function packageOf(guest: Guest): Package {
   return {
     digest: `sha256:${"0".repeat(64)}`,
+    root: null,
     folder: "/nowhere",
     manifest: {
       id: "test",

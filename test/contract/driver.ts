@@ -357,6 +357,7 @@ function javascriptPackage(folder: string): Package {
 function packageOf(folder: string, guest: Guest, name: string): Package {
   return {
     digest: `sha256:${Buffer.from(name).toString("hex").padStart(64, "0")}`,
+    root: null,
     folder,
     manifest: {
       id: name,

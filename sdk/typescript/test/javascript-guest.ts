@@ -14,6 +14,7 @@ export function javascriptGuest(
 ): GuestCommand {
   const pkg = {
     digest: "sha256:test",
+    root: null,
     folder,
     manifest: {
       id: "test",

@@ -107,6 +107,7 @@ function packageOf(guest: Guest): Package {
   const digest = `sha256:${createHash("sha256").update(JSON.stringify(guest)).digest("hex")}`;
   return {
     digest,
+    root: null,
     folder: "/nonexistent",
     manifest: {
       id: "test",

@@ -105,7 +105,7 @@ export async function compileJavaScriptSdk(
   await writeFile(path.join(packageFolder, "normalize.mjs"), "export function run() {}\n", { mode: 0o644 });
   const guest = { kind: "javascript", file: "normalize.mjs", export: "run" } as const;
   const command = guestCommand(
-    { digest: "", folder: packageFolder, manifest: { ...NO_MANIFEST, guest } },
+    { digest: "", root: null, folder: packageFolder, manifest: { ...NO_MANIFEST, guest } },
     "fresh",
     {
       packageFolder: INSIDE.package,
