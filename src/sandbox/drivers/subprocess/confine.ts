@@ -14,6 +14,8 @@ export interface Confinement {
   readonly dataBytes: number | null;
   /** User and group that it becomes; null: it stays what it is. */
   readonly id: number | null;
+  /** A crash must not start the program that the kernel hands core dumps to. */
+  readonly muteCoreHandler: boolean;
   /** `FD.stage` is a mount namespace that it enters first. */
   readonly staged: boolean;
   readonly ulimitProcesses: "-u" | "-p";
@@ -25,6 +27,7 @@ export interface Confinement {
 export interface Tools {
   readonly setpriv: string;
   readonly nsenter: string;
+  readonly prlimit: string;
   /** Command line of a POSIX shell; of one that can close any descriptor, where there are such. */
   readonly shell: readonly string[];
 }
@@ -40,13 +43,15 @@ export function confined(
   tools: Tools,
   command: readonly string[],
 ): readonly string[] {
-  const { id, staged } = confinement;
+  const { id, staged, muteCoreHandler } = confinement;
   return [
     ...(staged ? [tools.nsenter, `--mount=/proc/self/fd/${FD.stage}`, "--"] : []),
     ...tools.shell,
     "-c",
     script(confinement),
     "sh",
+    // core(5): a limit of exactly 1 byte, which no shell can set, is what keeps the kernel from starting it.
+    ...(muteCoreHandler ? [tools.prlimit, "--core=1:1"] : []),
     ...(id === null
       ? []
       : [tools.setpriv, "--no-new-privs", `--reuid=${id}`, `--regid=${id}`, "--clear-groups"]),
@@ -59,6 +64,7 @@ function script({
   limits,
   userProcesses,
   dataBytes,
+  muteCoreHandler,
   ulimitProcesses,
   closes,
 }: Confinement): string {
@@ -67,7 +73,8 @@ function script({
     ...procsFiles.map((file) => `echo 0 >'${file.replaceAll("'", String.raw`'\''`)}'`),
     // When memory is short on the machine, a sandbox goes before anything else does.
     "echo 800 >/proc/self/oom_score_adj",
-    `ulimit -c 0; ulimit -n ${limits.openFiles}; ulimit -f ${Math.ceil(limits.tmpBytes / FILE_BLOCK_BYTES)}`,
+    ...(muteCoreHandler ? [] : ["ulimit -c 0"]),
+    `ulimit -n ${limits.openFiles}; ulimit -f ${Math.ceil(limits.tmpBytes / FILE_BLOCK_BYTES)}`,
     `ulimit -s ${STACK_KIB}`,
     ...(userProcesses === null ? [] : [`ulimit ${ulimitProcesses} ${userProcesses}`]),
     ...(dataBytes === null ? [] : [`ulimit -d ${Math.floor(dataBytes / KIB)}`]),

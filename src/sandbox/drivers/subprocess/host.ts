@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 
 import type { Protection } from "../../../domain/outcome.ts";
@@ -38,6 +39,8 @@ export interface Host {
   /** Descriptors that children of this process would inherit. */
   readonly inherited: readonly number[];
   readonly ulimitProcesses: "-u" | "-p";
+  /** The kernel hands core dumps to a program of the host, and can be kept from it. */
+  readonly muteCoreHandler: boolean;
   readonly protections: readonly Protection[];
   /** What would make it stronger, and how to get it. */
   readonly advice: readonly string[];
@@ -101,6 +104,7 @@ async function findBase(options: SubprocessOptions): Promise<Base> {
     tools: {
       setpriv: findTool("setpriv", searchPath),
       nsenter: findTool("nsenter", searchPath),
+      prlimit: findTool("prlimit", searchPath),
       shell,
     },
     inherited,
@@ -112,6 +116,7 @@ async function findBase(options: SubprocessOptions): Promise<Base> {
     searchPath,
     seccompFile: await writeFilterFile(options.stateDirectory, draftName),
     ulimitProcesses: ulimitProcessesFlag(shell),
+    muteCoreHandler: hasCoreHandler() && mayLimitCores() && findAll("prlimit", searchPath).length > 0,
     findPython: rememberPythons(searchPath),
     nextName: () => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`,
   };
@@ -161,4 +166,19 @@ function ulimitProcessesFlag([shell = "", ...flags]: readonly string[]): "-u" | 
   } catch {
     return "-p";
   }
+}
+
+/** core(5), "Piping core dumps to a program". */
+function hasCoreHandler(): boolean {
+  try {
+    return readFileSync("/proc/sys/kernel/core_pattern", "utf8").startsWith("|");
+  } catch {
+    return false;
+  }
+}
+
+/** A hard limit of 0 cannot be raised to 1 again by who may not. */
+function mayLimitCores(): boolean {
+  const found = /^Max core file size\s+\S+\s+(?<hard>\S+)/mu.exec(readFileSync("/proc/self/limits", "utf8"));
+  return found?.groups?.["hard"] !== "0";
 }

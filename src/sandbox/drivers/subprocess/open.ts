@@ -78,6 +78,7 @@ export async function launchSandbox(
           host.cgroups?.controllers.has("memory") === true
             ? null
             : limits.memoryBytes + (command.reservedBytes ?? 0),
+        muteCoreHandler: host.muteCoreHandler,
         id,
         staged: host.stage.fd !== null,
         ulimitProcesses: host.ulimitProcesses,
