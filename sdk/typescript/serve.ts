@@ -16,7 +16,12 @@ import { loadFunction } from "./load-function.ts";
 export async function serve(
   input: Readable,
   output: Writable,
-  options: { readonly folder: string; readonly entrypoint: string; readonly state: "fresh" | "reuse" },
+  options: {
+    readonly folder: string;
+    readonly entrypoint: string;
+    readonly dependencies: string | null;
+    readonly state: "fresh" | "reuse";
+  },
 ): Promise<boolean> {
   const guest = new Guest(streamPair(input, output));
   const onError = (error: unknown): void => {
@@ -24,7 +29,8 @@ export async function serve(
   };
   process.on("uncaughtException", onError);
   try {
-    return await guest.serve(() => loadFunction(options.folder, options.entrypoint), options.state);
+    const { folder, entrypoint, dependencies, state } = options;
+    return await guest.serve(() => loadFunction(folder, entrypoint, dependencies), state);
   } finally {
     process.off("uncaughtException", onError);
   }

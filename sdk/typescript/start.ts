@@ -33,7 +33,11 @@ process.on("uncaughtException", (error) => {
 
 try {
   const load = (): Promise<unknown> =>
-    loadFunction(process.env["WHISKERS_PACKAGE"] ?? "", process.env["WHISKERS_ENTRYPOINT"] ?? "");
+    loadFunction(
+      process.env["WHISKERS_PACKAGE"] ?? "",
+      process.env["WHISKERS_ENTRYPOINT"] ?? "",
+      process.env["WHISKERS_DEPENDENCIES"] ?? null,
+    );
   const state = process.env["WHISKERS_STATE"] === "reuse" ? "reuse" : "fresh";
   process.exit((await guest.serve(load, state)) ? 0 : 1);
 } catch (error) {

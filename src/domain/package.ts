@@ -36,11 +36,20 @@ export interface Manifest {
   readonly consumes: readonly string[];
   readonly produces: readonly string[];
   readonly guest: Guest;
+  /** What has to be installed for it; null: nothing. */
+  readonly dependencies: Requirements | null;
   /** Overrides of DEFAULT_LIMITS that the package asks for. */
   readonly limits: Partial<Limits>;
   /** Output schema, `openkat/1`. */
   readonly schema: string;
   readonly onInvalid: "fail" | "skip";
+}
+
+/** Names what a package needs, by the lock or requirements file of its ecosystem. */
+export interface Requirements {
+  readonly ecosystem: "pip" | "npm" | "composer";
+  /** Paths in the package, `/` as separator: the lock file, then what it needs beside it. */
+  readonly files: readonly [lockFile: string, ...more: string[]];
 }
 
 /** A normalizer ready to be run: manifest plus an immutable copy of its folder, named by digest. */
@@ -50,8 +59,18 @@ export interface Package {
   readonly digest: string;
   /** Absolute path of the copy that runs (readable by any user), never the user's own folder. */
   readonly folder: string;
+  /** What its `dependencies` name, installed; null: it names none. */
+  readonly dependencies: Dependencies | null;
   /** What it runs on; null: what this machine has installed. */
   readonly root: Root | null;
+}
+
+/** Installed dependencies, apart from the code that needs them. */
+export interface Dependencies {
+  /** `sha256:<hex>` over their files, by the rules of a package's digest. */
+  readonly digest: string;
+  /** Absolute; holds `python/`, `node_modules/` or `vendor/`. Readable by any user, never written to. */
+  readonly folder: string;
 }
 
 /** A root filesystem: interpreter, libraries and programs of a package, instead of the machine's own. */

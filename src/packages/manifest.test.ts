@@ -27,6 +27,7 @@ const ACCEPTED: readonly (readonly [object, object])[] = [
       guest: { kind: "python", version: null, module: "normalize", callable: "run" },
       limits: {},
       schema: "openkat/1",
+      dependencies: null,
       onInvalid: "fail",
     },
   ],
@@ -95,6 +96,22 @@ const ACCEPTED: readonly (readonly [object, object])[] = [
     { ...BASE, consumes: ["a/b", "normalizer/x", "a/b"], onInvalid: "skip" },
     { consumes: ["a/b", "normalizer/x"], onInvalid: "skip" },
   ],
+  [
+    { ...BASE, dependencies: "requirements.txt" },
+    { dependencies: { ecosystem: "pip", files: ["requirements.txt"] } },
+  ],
+  [
+    { ...BASE, dependencies: ["python/requirements-3.txt", "wheels/"] },
+    { dependencies: { ecosystem: "pip", files: ["python/requirements-3.txt", "wheels"] } },
+  ],
+  [
+    { ...BASE, environment: "node", entrypoint: "a.ts", dependencies: "package-lock.json" },
+    { dependencies: { ecosystem: "npm", files: ["package-lock.json"] } },
+  ],
+  [
+    { ...BASE, environment: "command", entrypoint: ["php", "a.php"], dependencies: "composer.lock" },
+    { dependencies: { ecosystem: "composer", files: ["composer.lock"] } },
+  ],
 ];
 
 /** Manifests that are wrong, and what the error has to say. */
@@ -108,7 +125,12 @@ const REJECTED: readonly (readonly [object, RegExp])[] = [
   [{ ...BASE, consumes: "a/b" }, /consumes is "a\/b": expected a list/u],
   [{ ...BASE, consumes: ["a/b", 3] }, /consumes\[1\] is 3/u],
   [{ ...BASE, entrypiont: "x" }, /entrypiont is "x": expected no such key; did you mean "entrypoint"\?/u],
-  [{ ...BASE, dependencies: "requirements.txt" }, /dependencies .* folder/u],
+  [{ ...BASE, dependencies: "Pipfile.lock" }, /dependencies is "Pipfile.lock": expected .*requirements.txt/u],
+  [{ ...BASE, dependencies: "../requirements.txt" }, /dependencies/u],
+  [{ ...BASE, dependencies: "/requirements.txt" }, /dependencies/u],
+  [{ ...BASE, dependencies: [] }, /dependencies/u],
+  [{ ...BASE, dependencies: ["requirements.txt", "../wheels"] }, /dependencies\[1\]/u],
+  [{ ...BASE, dependencies: { pip: "requirements.txt" } }, /dependencies/u],
   [{ ...BASE, enabled: 1 }, /enabled is 1: expected true or false/u],
   [{ ...BASE, type: "boefje" }, /type is "boefje"/u],
   [{ ...BASE, created: 5 }, /created is 5/u],
@@ -133,6 +155,7 @@ const REJECTED: readonly (readonly [object, RegExp])[] = [
 
 /** Wrong in ways that only the parser knows: the JSON Schema is for editors and takes them. */
 const REJECTED_BY_PARSER: readonly (readonly [object, RegExp])[] = [
+  [{ ...BASE, dependencies: "package-lock.json" }, /dependencies .*a python package.*requirements/u],
   [{ ...BASE, entrypoint: "normalize.py" }, /module:function/u],
   [{ ...BASE, entrypoint: "../x:run" }, /module:function/u],
   [{ ...BASE, environment: "node", entrypoint: "normalize.py" }, /file:function/u],

@@ -6,6 +6,7 @@ import { WhiskersError } from "../errors.ts";
 import { parseGuest } from "./guest.ts";
 import { LIMIT_KEYS, parseLimit } from "./limits.ts";
 import { type Complaint, complainAbout } from "./manifest-error.ts";
+import { parseRequirements } from "./requirements.ts";
 
 /** Keys that OpenKAT's own normalizer.json has and that mean nothing here. */
 const OPENKAT_KEYS = ["enabled", "created", "static", "type"] as const;
@@ -19,6 +20,7 @@ const OWN_KEYS = [
   "produces",
   "environment",
   "entrypoint",
+  "dependencies",
   "limits",
   "schema",
   "onInvalid",
@@ -37,12 +39,11 @@ export function parseManifest(text: string, file = "normalizer.json"): Manifest 
   const complain = complainAbout(file);
   const json = parseObject(text, file);
   for (const key of Object.keys(json)) {
-    if (key === "dependencies")
-      throw complain(key, json[key], "no such key yet: put dependencies into the folder");
     if (!KEYS.includes(key)) throw complain(key, json[key], `no such key${didYouMean(key, KEYS)}`);
   }
   checkOpenKatKeys(json, complain);
   const id = matching(json, "id", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u, ID, complain);
+  const guest = parseGuest(json["environment"], json["entrypoint"], complain);
   return {
     id,
     name:
@@ -53,7 +54,8 @@ export function parseManifest(text: string, file = "normalizer.json"): Manifest 
     version: boundedText(json, "version", 16, complain),
     consumes: [...new Set([...textList(json, "consumes", 64, complain), `normalizer/${id}`])],
     produces: textList(json, "produces", 64, complain),
-    guest: parseGuest(json["environment"], json["entrypoint"], complain),
+    guest,
+    dependencies: parseRequirements(json["dependencies"], guest.kind, complain),
     limits: parseLimits(json["limits"], complain),
     schema: oneOf(json, "schema", OUTPUT_SCHEMAS, "openkat/1", complain),
     onInvalid: oneOf(json, "onInvalid", ["fail", "skip"] as const, "fail", complain),

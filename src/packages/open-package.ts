@@ -21,8 +21,12 @@ export async function openPackage(folder: string, { home }: { readonly home: str
   await readManifest(source, folder);
   const stored = await storePackage(source, path.resolve(home));
   const manifest = await readManifest(stored.folder, folder);
+  if (manifest.dependencies !== null) {
+    const file = path.join(folder, "normalizer.json");
+    throw new WhiskersError("manifest-invalid", `${file}: dependencies: nothing installs them yet`);
+  }
   await checkProgram(manifest.guest, stored.folder, folder);
-  return { manifest, digest: stored.digest, folder: stored.folder, root: null };
+  return { manifest, digest: stored.digest, folder: stored.folder, root: null, dependencies: null };
 }
 
 async function realFolder(folder: string): Promise<string> {

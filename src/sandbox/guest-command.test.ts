@@ -9,6 +9,7 @@ import type { GuestPaths } from "./guest-command.ts";
 const PATHS: GuestPaths = {
   packageFolder: "/whiskers/package",
   sdkFolder: "/whiskers/sdk",
+  dependenciesFolder: "/whiskers/dependencies",
   interpreter: null,
   metaFile: "/whiskers/meta.json",
   privateTmp: true,
@@ -18,6 +19,7 @@ function packageOf(guest: Guest): Package {
   return {
     digest: `sha256:${"0".repeat(64)}`,
     root: null,
+    dependencies: null,
     folder: "/nowhere",
     manifest: {
       id: "test",
@@ -29,6 +31,7 @@ function packageOf(guest: Guest): Package {
       guest,
       limits: {},
       schema: "openkat/1",
+      dependencies: null,
       onInvalid: "fail",
     },
   };

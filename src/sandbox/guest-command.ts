@@ -9,6 +9,8 @@ export interface GuestPaths {
   readonly packageFolder: string;
   /** Holds `python/` and `typescript/`; `/whiskers/sdk` in a sandbox. */
   readonly sdkFolder: string;
+  /** Of a package that has them; `/whiskers/dependencies` in a sandbox. */
+  readonly dependenciesFolder: string;
   /** Of Python or Node; null: `python3` or `node` of the PATH. Must be the program itself, not a shim. */
   readonly interpreter: string | null;
   /** The NormalizerMeta of the plain form; `/whiskers/meta.json` in a sandbox. */
@@ -38,13 +40,14 @@ export function guestCommand(
 ): GuestCommand {
   const guest = pkg.manifest.guest;
   const compiled = paths.compileCacheFolder ?? null;
+  const common = commonEnv(pkg, paths, state);
   switch (guest.kind) {
     case "python":
       return {
         // -S: the SDK finds site-packages by itself, without the cost of every *.pth file; -s: none from a home folder.
         argv: [paths.interpreter ?? "python3", "-S", "-s", path.join(paths.sdkFolder, "python/start.py")],
         env: {
-          ...commonEnv(paths, state),
+          ...common,
           WHISKERS_ENTRYPOINT: `${guest.module}:${guest.callable}`,
           PYTHONDONTWRITEBYTECODE: "1",
           // The same input must give the same output, also in the order of a set.
@@ -61,7 +64,7 @@ export function guestCommand(
           path.join(paths.sdkFolder, "typescript/start.ts"),
         ],
         env: {
-          ...commonEnv(paths, state),
+          ...common,
           WHISKERS_ENTRYPOINT: `${guest.file}:${guest.export}`,
           ...(compiled === null ? {} : { NODE_COMPILE_CACHE: compiled }),
         },
@@ -70,13 +73,13 @@ export function guestCommand(
       const [program = "", ...args] = guest.argv;
       return {
         argv: [program.includes("/") ? path.resolve(paths.packageFolder, program) : program, ...args],
-        env: { ...commonEnv(paths, state), WHISKERS_META: paths.metaFile },
+        env: { ...common, ...libraryEnv(pkg, paths), WHISKERS_META: paths.metaFile },
       };
     }
   }
 }
 
-function commonEnv(paths: GuestPaths, state: StatePolicy): Record<string, string> {
+function commonEnv(pkg: Package, paths: GuestPaths, state: StatePolicy): Record<string, string> {
   return {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     HOME: "/tmp",
@@ -84,8 +87,15 @@ function commonEnv(paths: GuestPaths, state: StatePolicy): Record<string, string
     LANG: "C.UTF-8",
     WHISKERS_STATE: state,
     WHISKERS_PACKAGE: paths.packageFolder,
+    ...(pkg.dependencies === null ? {} : { WHISKERS_DEPENDENCIES: paths.dependenciesFolder }),
     ...(paths.privateTmp ? { WHISKERS_SANDBOXED: "1" } : {}),
   };
+}
+
+/** Where interpreters that no SDK of ours starts look for libraries. */
+function libraryEnv(pkg: Package, { dependenciesFolder: folder }: GuestPaths): Record<string, string> {
+  if (pkg.dependencies === null) return {};
+  return { PYTHONPATH: path.join(folder, "python"), NODE_PATH: path.join(folder, "node_modules") };
 }
 
 /**

@@ -86,6 +86,18 @@ export function driverContract(name: string, makeDriver: (folders: DriverFolders
       });
     }
 
+    for (const kind of ["python", "javascript"] as const) {
+      test(`a ${kind} guest finds what the package depends on`, async ({ driver, withDependencies }) => {
+        const sandbox = await open(driver, withDependencies(kind));
+        try {
+          const first = await firstBytes(sandbox, 5);
+          assert.equal(first[4], 0x10, "the first frame is `ready`: everything was imported");
+        } finally {
+          await sandbox.close();
+        }
+      });
+    }
+
     test("input, output and errors are three streams of bytes", async ({ driver, command }) => {
       const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));
       const { output, errors, ending } = await runCommand(
@@ -318,6 +330,8 @@ interface Bench {
   readonly stateDirectory: string;
   readonly unavailable: string | null;
   readonly command: (argv: readonly string[], guest?: Guest) => Package;
+  /** One that imports what its dependencies hold. */
+  readonly withDependencies: (kind: "python" | "javascript") => Package;
   readonly close: () => Promise<void>;
 }
 
@@ -339,6 +353,7 @@ async function openBench(makeDriver: (folders: DriverFolders) => Driver): Promis
     unavailable: probe.available ? null : `not available here: ${probe.reason}`,
     command: (argv, guest) =>
       packageOf(folder, guest ?? { kind: "command", argv }, `command-${(count += 1)}`),
+    withDependencies: (kind) => dependentPackage(root, kind),
     close: () => {
       rmSync(root, { recursive: true, force: true });
       return Promise.resolve();
@@ -354,10 +369,36 @@ function javascriptPackage(folder: string): Package {
   return packageOf(folder, { kind: "javascript", file: "normalize.mjs", export: "run" }, "javascript");
 }
 
+function dependentPackage(root: string, kind: "python" | "javascript"): Package {
+  const [folder, libraries] = [path.join(root, "dependent"), path.join(root, "dependencies")];
+  for (const [file, content] of Object.entries({
+    [`${folder}/normalize.py`]: "import colour\ndef run(meta, raw):\n    return []\n",
+    [`${folder}/normalize.mjs`]:
+      'import { red } from "colour";\nimport "colour/deep.js";\nimport { createRequire } from "node:module";\n' +
+      'createRequire(import.meta.url)("shade");\nexport function run() { return red; }\n',
+    [`${libraries}/python/colour.py`]: "import json\n",
+    [`${libraries}/node_modules/colour/package.json`]:
+      '{"type": "module", "exports": {".": "./a.js", "./deep.js": "./a.js"}}',
+    [`${libraries}/node_modules/colour/a.js`]: 'import "shade";\nexport const red = [];\n',
+    [`${libraries}/node_modules/shade/index.js`]: "module.exports = 1;\n",
+  })) {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+  const pkg = kind === "python" ? pythonPackage(folder) : javascriptPackage(folder);
+  const digest = `sha256:${"d".repeat(64)}`;
+  return {
+    ...pkg,
+    digest: `sha256:${(kind === "python" ? "e" : "f").repeat(64)}`,
+    dependencies: { folder: libraries, digest },
+  };
+}
+
 function packageOf(folder: string, guest: Guest, name: string): Package {
   return {
     digest: `sha256:${Buffer.from(name).toString("hex").padStart(64, "0")}`,
     root: null,
+    dependencies: null,
     folder,
     manifest: {
       id: name,
@@ -369,6 +410,7 @@ function packageOf(folder: string, guest: Guest, name: string): Package {
       guest,
       limits: {},
       schema: "openkat/1",
+      dependencies: null,
       onInvalid: "fail",
     },
   };

@@ -31,6 +31,7 @@ export function makeAttackPackage(name: string, targets: HostTargets): Package {
     manifest: parseManifest(readFileSync(file, "utf8"), file),
     digest: `sha256:${createHash("sha256").update(folder).digest("hex")}`,
     root: null,
+    dependencies: null,
     folder,
   };
 }

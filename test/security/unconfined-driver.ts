@@ -20,6 +20,7 @@ export function unconfinedDriver(): Driver {
       const paths = {
         packageFolder: pkg.folder,
         sdkFolder: path.resolve(import.meta.dirname, "../../sdk"),
+        dependenciesFolder: "",
         interpreter: null,
         metaFile: "/dev/null",
         privateTmp: false,

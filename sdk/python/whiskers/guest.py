@@ -4,6 +4,7 @@
     WHISKERS_ENTRYPOINT  "module:callable" in it
     WHISKERS_STATE       fresh | reuse | fork (protocol/README.md, State policies)
     WHISKERS_SHARED      1: serves several packages; each run names its own (sdk/python/README.md)
+    WHISKERS_DEPENDENCIES  not set, or a folder with `python/` in it: libraries that the normalizer asks for
     WHISKERS_SANDBOXED   1: /tmp and /dev/shm belong to this sandbox alone, and are emptied between forked runs
 
 Imports as little as it can: a cold start pays for every module.
@@ -49,8 +50,10 @@ def _take_streams():
 def _find_modules():
     """The interpreter starts with -S, which saves the reading of every *.pth file: only folders are added.
 
-    A virtual environment needs the full treatment.
+    A virtual environment needs the full treatment. What the package asks for goes before what the machine has.
     """
+    if "WHISKERS_DEPENDENCIES" in os.environ:
+        sys.path.append(os.path.join(os.environ["WHISKERS_DEPENDENCIES"], "python"))
     if "site" in sys.modules:
         return
     import site

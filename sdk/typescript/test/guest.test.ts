@@ -122,7 +122,12 @@ describe("how a run may end", { timeout: 60_000 }, () => {
 test("serve: the same guest over two streams", { timeout: 20_000 }, async () => {
   const input = new PassThrough();
   const output = new PassThrough();
-  const served = serve(input, output, { folder: FOLDER, entrypoint: "normalize.ts:sync", state: "reuse" });
+  const served = serve(input, output, {
+    folder: FOLDER,
+    entrypoint: "normalize.ts:sync",
+    dependencies: null,
+    state: "reuse",
+  });
   for (const run of [1, 2]) {
     const request = Buffer.from(JSON.stringify({ protocol: 1, meta: {}, raws: [] }));
     for (const part of encodeFrame(FRAME.run, run, request)) input.write(part);

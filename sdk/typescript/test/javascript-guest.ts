@@ -15,6 +15,7 @@ export function javascriptGuest(
   const pkg = {
     digest: "sha256:test",
     root: null,
+    dependencies: null,
     folder,
     manifest: {
       id: "test",
@@ -26,12 +27,14 @@ export function javascriptGuest(
       guest: { kind: "javascript", file, export: name },
       limits: {},
       schema: "openkat/1",
+      dependencies: null,
       onInvalid: "fail",
     },
   } as const;
   const paths = {
     packageFolder: folder,
     sdkFolder: join(import.meta.dirname, "../.."),
+    dependenciesFolder: "/whiskers/dependencies",
     interpreter: process.execPath,
     metaFile: "",
     privateTmp: false,

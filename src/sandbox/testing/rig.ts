@@ -108,6 +108,7 @@ function packageOf(guest: Guest): Package {
   return {
     digest,
     root: null,
+    dependencies: null,
     folder: "/nonexistent",
     manifest: {
       id: "test",
@@ -119,6 +120,7 @@ function packageOf(guest: Guest): Package {
       guest,
       limits: {},
       schema: "openkat/1",
+      dependencies: null,
       onInvalid: "fail",
     },
   };

@@ -7,6 +7,7 @@ export interface GuestThreadData {
   /** URL of the SDK's module. */
   readonly serve: string;
   readonly folder: string;
+  readonly dependencies: string | null;
   readonly entrypoint: string;
   readonly state: "fresh" | "reuse";
 }

@@ -48,6 +48,7 @@ export async function openProcess(
     const paths = {
       packageFolder: prepared.pkg.folder,
       sdkFolder: parts.sdkFolder,
+      dependenciesFolder: prepared.pkg.dependencies?.folder ?? "",
       interpreter: prepared.interpreter,
       metaFile: path.join(filesFolder ?? parts.stateDirectory, "meta.json"),
       privateTmp: false,

@@ -23,6 +23,7 @@ export async function openThread(
   const workerData: GuestThreadData = {
     serve: new URL("typescript/serve.ts", `file://${parts.sdkFolder}/`).href,
     folder: prepared.pkg.folder,
+    dependencies: prepared.pkg.dependencies?.folder ?? null,
     entrypoint: `${guest.file}:${guest.export}`,
     state: request.state === "reuse" ? "reuse" : "fresh",
   };

@@ -18,29 +18,35 @@ const OUTPUT_MAX_BYTES = 64 * 1024 * 1024;
 const DEADLINE_MS = 60_000;
 
 /**
- * A copy of a Python package with its compiled code, made once per package and version of Python. A package's
- * code is hostile input for the compiler too, so that runs in a sandbox, which can only print what it made.
- * Where it cannot be done the package itself is returned: it works without, more slowly.
+ * A copy of a Python package (or its dependencies) with its compiled code, made once per digest and version of
+ * Python. A package's code is hostile input for the compiler too, so that runs in a sandbox, which can only print
+ * what it made. Where it cannot be done the folder itself is returned: it works without, more slowly.
+ * @param inside where `entries` show the folder
  */
-export async function compilePackage(
-  pkg: Package,
-  python: Python,
-  stateDirectory: string,
-  entries: readonly Entry[],
-  host: Host,
+export async function compilePython(
+  { folder, digest }: Pick<Package, "folder" | "digest">,
+  inside: string,
+  { python, stateDirectory, entries, host }: CompileOptions,
 ): Promise<string> {
-  const name = `${pkg.digest.replace(/^sha256:/u, "")}-${python.cacheTag}`;
+  const name = `${digest.replace(/^sha256:/u, "")}-${python.cacheTag}`;
   const copy = path.join(stateDirectory, "compiled", name);
   if (await exists(copy)) return copy;
-  const argv = [python.executable, "-I", "-S", "-c", COMPILE, INSIDE.package];
+  const argv = [python.executable, "-I", "-S", "-c", COMPILE, inside];
   const printed = await runToEnd({ argv, env: { PYTHONHASHSEED: "0" } }, entries, host);
-  if (printed === null) return pkg.folder;
+  if (printed === null) return folder;
   const draft = path.join(stateDirectory, "compiled", `.${name}-${randomUUID()}`);
   await makeFolder(path.dirname(draft));
-  await cp(pkg.folder, draft, { recursive: true, verbatimSymlinks: true });
+  await cp(folder, draft, { recursive: true, verbatimSymlinks: true });
   for (const { file, content } of printed) await putCompiled(draft, file, content, python.cacheTag);
   await putInPlace(draft, copy);
   return copy;
+}
+
+export interface CompileOptions {
+  readonly python: Python;
+  readonly stateDirectory: string;
+  readonly entries: readonly Entry[];
+  readonly host: Host;
 }
 
 /** Python files that do not compile are left for the guest to report. */
@@ -105,11 +111,18 @@ export async function compileJavaScriptSdk(
   await writeFile(path.join(packageFolder, "normalize.mjs"), "export function run() {}\n", { mode: 0o644 });
   const guest = { kind: "javascript", file: "normalize.mjs", export: "run" } as const;
   const command = guestCommand(
-    { digest: "", root: null, folder: packageFolder, manifest: { ...NO_MANIFEST, guest } },
+    {
+      digest: "",
+      root: null,
+      dependencies: null,
+      folder: packageFolder,
+      manifest: { ...NO_MANIFEST, guest },
+    },
     "fresh",
     {
       packageFolder: INSIDE.package,
       sdkFolder: INSIDE.sdk,
+      dependenciesFolder: INSIDE.dependencies,
       interpreter,
       metaFile: `${INSIDE.files}/meta.json`,
       privateTmp: true,
@@ -145,6 +158,7 @@ const NO_MANIFEST = {
   produces: [],
   limits: {},
   schema: "openkat/1",
+  dependencies: null,
   onInvalid: "fail",
 } as const;
 

@@ -35,6 +35,7 @@ export async function openSandbox(
   const paths = {
     packageFolder: INSIDE.package,
     sdkFolder: INSIDE.sdk,
+    dependenciesFolder: INSIDE.dependencies,
     interpreter: prepared.interpreter,
     metaFile: `${INSIDE.files}/meta.json`,
     privateTmp: true,

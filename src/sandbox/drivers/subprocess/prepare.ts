@@ -2,7 +2,7 @@ import type { Package } from "../../../domain/package.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Prepared } from "../../driver.ts";
 import { findAll } from "../../interpreters.ts";
-import { compileJavaScriptSdk, compilePackage } from "./compile-ahead.ts";
+import { compileJavaScriptSdk, compilePython } from "./compile-ahead.ts";
 import type { SubprocessOptions } from "./create-subprocess-driver.ts";
 import type { Host } from "./host.ts";
 import { makeEntries } from "./make-entries.ts";
@@ -26,7 +26,12 @@ export async function preparePackage(
   options: SubprocessOptions,
 ): Promise<PreparedPackage> {
   const { guest } = pkg.manifest;
-  const common = { etc: host.etcFolder, packageFolder: pkg.folder, sdkFolder: host.sdkFolder };
+  const common = {
+    etc: host.etcFolder,
+    packageFolder: pkg.folder,
+    sdkFolder: host.sdkFolder,
+    dependenciesFolder: pkg.dependencies?.folder ?? null,
+  };
   switch (guest.kind) {
     case "python": {
       const python = await host.findPython(
@@ -36,12 +41,19 @@ export async function preparePackage(
       await compileSdk(host.sdkFolder, python);
       const parts = { ...common, needs: [python.executable, ...python.needs], programs: false };
       const entries = await makeEntries(parts, host);
-      const packageFolder = await compilePackage(pkg, python, options.stateDirectory, entries, host);
+      const compile = { python, stateDirectory: options.stateDirectory, entries, host };
+      const packageFolder = await compilePython(pkg, INSIDE.package, compile);
+      const dependenciesFolder =
+        pkg.dependencies === null
+          ? null
+          : await compilePython(pkg.dependencies, INSIDE.dependencies, compile);
+      const isChanged = packageFolder !== pkg.folder || dependenciesFolder !== common.dependenciesFolder;
       return {
         pkg,
         environment: { name: "python", version: python.version, digest: python.digest },
-        entries:
-          packageFolder === pkg.folder ? entries : await makeEntries({ ...parts, packageFolder }, host),
+        entries: isChanged
+          ? await makeEntries({ ...parts, packageFolder, dependenciesFolder }, host)
+          : entries,
         interpreter: python.executable,
         compileCacheFolder: null,
       };
@@ -52,7 +64,7 @@ export async function preparePackage(
       const parts = { ...common, needs: [], programs: false, extra: [node] };
       const compiled = await compileJavaScriptSdk(
         options.stateDirectory,
-        (packageFolder) => makeEntries({ ...parts, packageFolder }, host),
+        (packageFolder) => makeEntries({ ...parts, packageFolder, dependenciesFolder: null }, host),
         interpreter,
         host,
       );

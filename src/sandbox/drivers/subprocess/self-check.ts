@@ -52,6 +52,7 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
       etc: host.etcFolder,
       packageFolder: host.etcFolder,
       sdkFolder: host.sdkFolder,
+      dependenciesFolder: null,
       needs: [],
       programs: false,
       extra: [readOnly(shell, shell)],

@@ -29,6 +29,7 @@ export type Entry =
 export const INSIDE = Object.freeze({
   package: "/whiskers/package",
   sdk: "/whiskers/sdk",
+  dependencies: "/whiskers/dependencies",
   bin: "/whiskers/bin",
   files: "/whiskers",
   compileCache: "/whiskers/compiled",
@@ -68,6 +69,8 @@ export interface ViewParts {
   readonly etc: string;
   readonly packageFolder: string;
   readonly sdkFolder: string;
+  /** Null: the package has none. */
+  readonly dependenciesFolder: string | null;
   /** Interpreter, its libraries: same path inside as outside. */
   readonly needs: readonly string[];
   /** Programs and data of the machine's PATH, for commands. */
@@ -89,6 +92,7 @@ export function systemView(parts: ViewParts): readonly Entry[] {
     ...parts.needs.map((path): Entry => readOnly(path, path)),
     { kind: "read-only", source: parts.packageFolder, target: INSIDE.package },
     { kind: "read-only", source: parts.sdkFolder, target: INSIDE.sdk },
+    ...(parts.dependenciesFolder === null ? [] : [readOnly(parts.dependenciesFolder, INSIDE.dependencies)]),
     ...(parts.extra ?? []),
     ...DEVICES.map((target): Entry => ({ kind: "device", target })),
     ...Object.entries(DEVICE_LINKS).map(([name, to]): Entry => ({
