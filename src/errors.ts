@@ -139,6 +139,13 @@ export const ERRORS = {
     summary: "This machine has no interpreter or program that the package asks for.",
     remedy: "Install it, or choose a runtime with a root filesystem of its own.",
   },
+  "root-failed": {
+    fault: "platform",
+    retryable: true,
+    exitCode: 3,
+    summary: "A base root filesystem could not be made.",
+    remedy: "The message holds what mmdebstrap said: most often Debian's packages could not be fetched.",
+  },
   "runtime-unavailable": {
     fault: "operator",
     retryable: false,

@@ -51,6 +51,11 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./mock-openkat.ts"),
   },
   {
+    name: "root",
+    summary: "make, list and remove base root filesystems for normalizers to run on",
+    load: () => import("./root.ts"),
+  },
+  {
     name: "doctor",
     summary: "which runtimes work here, which protections are in force, what is missing",
     load: () => import("./doctor.ts"),

@@ -14,7 +14,7 @@ const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
 
 /** The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here. */
 export function openStages(
-  { home, subprocess, python }: Settings,
+  { home, subprocess, python, roots }: Settings,
   fetch: Stages["fetch"],
 ): Stages & AsyncDisposable {
   const common = {
@@ -27,7 +27,7 @@ export function openStages(
     drivers: [createSubprocessDriver({ ...common, variant: subprocess }), createInlineDriver(common)],
   });
   return {
-    catalogue: openCatalogue({ home }),
+    catalogue: openCatalogue({ home, roots }),
     fetch,
     sandboxes,
     collect: (_manifest, limits) => openCollector({ limits: { ...DEFAULT_LIMITS, ...limits } }),

@@ -17,11 +17,14 @@ export interface Settings {
   readonly state: "auto" | "fresh" | "fork" | "reuse";
   /** Which tools make the sandbox of the `subprocess` runtime. */
   readonly subprocess: "auto" | "bubblewrap" | "util-linux";
+  /** Whether packages run on the base root of their environment: `whiskers root`. */
+  readonly roots: "auto" | "machine" | "required";
   /** The Python for packages that want no certain version; null: the first on the PATH. Absolute. */
   readonly python: string | null;
 }
 
 const SUBPROCESS_TOOLS = ["auto", "bubblewrap", "util-linux"] as const;
+const ROOTS = ["auto", "machine", "required"] as const;
 const STATES = ["auto", "fresh", "fork", "reuse"] as const;
 
 /** The table of settings. `whiskers config` prints it, and that of the supervisor. */
@@ -53,6 +56,14 @@ export const SETTINGS: SettingTable<Settings> = {
     description: "Tools that make the sandbox of the subprocess runtime; auto is bubblewrap when it works.",
     expects: SUBPROCESS_TOOLS.join(", "),
     parse: (text) => SUBPROCESS_TOOLS.find((tools) => tools === text),
+    otherwise: () => "auto",
+  },
+  roots: {
+    name: "WHISKERS_ROOTS",
+    description:
+      "Base root that a normalizer's environment names: auto uses it when `whiskers root make` made it, machine never does, required demands it.",
+    expects: ROOTS.join(", "),
+    parse: (text) => ROOTS.find((roots) => roots === text),
     otherwise: () => "auto",
   },
   python: {

@@ -23,6 +23,8 @@ export type Guest =
       readonly kind: "command";
       /** First element is looked up in the package's folder when it contains `/`, else on the PATH. */
       readonly argv: readonly string[];
+      /** Base root that it asks for; not given: what the machine has. */
+      readonly root?: "plain" | "php";
     };
 
 /** What happens to the memory of a run when it ends. DESIGN: `fresh` < `fork` < `reuse` in reuse. */

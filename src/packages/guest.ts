@@ -4,7 +4,16 @@ import { didYouMean } from "../domain/closest.ts";
 import type { Guest } from "../domain/package.ts";
 import type { Complaint } from "./manifest-error.ts";
 
-const ENVIRONMENTS = ["python", "node", "javascript", "typescript", "command", "none"] as const;
+const ENVIRONMENTS = [
+  "python",
+  "node",
+  "javascript",
+  "typescript",
+  "command",
+  "none",
+  "plain",
+  "php",
+] as const;
 
 const IDENTIFIER = String.raw`[\p{L}_][\p{L}\p{N}_]*`;
 const PYTHON_ENTRYPOINT = new RegExp(
@@ -35,6 +44,9 @@ export function parseGuest(environment: unknown, entrypoint: unknown, complain: 
     case "command":
     case "none":
       return commandGuest(entrypoint, complain);
+    case "plain":
+    case "php":
+      return { ...commandGuest(entrypoint, complain), root: name };
     default:
       throw complain(
         "environment",
@@ -83,7 +95,7 @@ function javascriptGuest(entrypoint: unknown, complain: Complaint): Guest {
   return { kind: "javascript", file, export: found["export"] ?? "run" };
 }
 
-function commandGuest(entrypoint: unknown, complain: Complaint): Guest {
+function commandGuest(entrypoint: unknown, complain: Complaint): Guest & { readonly kind: "command" } {
   const expected = 'a list of a program and its arguments, such as ["jq", "-c", "."]';
   if (!Array.isArray(entrypoint) || entrypoint.length === 0 || entrypoint.length > 256) {
     throw complain("entrypoint", entrypoint, expected);

@@ -93,6 +93,10 @@ const ACCEPTED: readonly (readonly [object, object])[] = [
     { limits: { wallMs: 2500, logBytes: 0, openFiles: 16 } },
   ],
   [
+    { ...BASE, environment: "php", entrypoint: ["php", "a.php"] },
+    { guest: { kind: "command", argv: ["php", "a.php"], root: "php" } },
+  ],
+  [
     { ...BASE, consumes: ["a/b", "normalizer/x", "a/b"], onInvalid: "skip" },
     { consumes: ["a/b", "normalizer/x"], onInvalid: "skip" },
   ],

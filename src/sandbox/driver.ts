@@ -41,6 +41,8 @@ export interface Capabilities {
   readonly memoryLimit: boolean;
   /** A guest that can fork may be used with state policy `fork`. */
   readonly fork: boolean;
+  /** A package can run on a root filesystem of its own: `Package.root`. Else it runs on what the machine has. */
+  readonly roots: boolean;
   /** Kinds of guest that it can start. */
   readonly guests: readonly ("python" | "javascript" | "command")[];
 }

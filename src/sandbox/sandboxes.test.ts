@@ -43,6 +43,12 @@ void test("auto takes the first runtime that isolates, works and can start the g
   await assert.rejects(all.run(FORKS, { runtime: "picky" }), { code: "runtime-unavailable" });
   await assert.rejects(all.run(FORKS, { runtime: "broken" }), /no kernel. Get one/);
   await assert.rejects(all.run(FORKS, { runtime: "nosuch" }), { code: "usage" });
+  const rooted = { ...FORKS, root: { name: "python:3.11", digest: "sha256:0", folder: "/nonexistent" } };
+  await assert.rejects(all.run(rooted), /on the root python:3.11/);
+  await assert.rejects(all.run(rooted, { runtime: "trusting" }), /cannot run a package on a root/);
+  const roomy: Driver = { ...base, name: "roomy", capabilities: { ...capabilities, roots: true } };
+  await using withRoots = open(rig, base, roomy);
+  assert.equal((await withRoots.run(rooted)).outcome.status, "succeeded");
   await using few = open(rig, trusting, picky, broken);
   await assert.rejects(few.run(FORKS), { code: "runtime-unavailable", message: /broken: no kernel/ });
 });

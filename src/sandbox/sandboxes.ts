@@ -113,7 +113,7 @@ class PooledSandboxes implements Sandboxes {
 
   async #plan(pkg: Package, options: RunOptions): Promise<RunPlan> {
     const { guest } = pkg.manifest;
-    const driver = await this.#choose(options.runtime ?? "auto", guest.kind);
+    const driver = await this.#choose(options.runtime ?? "auto", pkg);
     const guestForks = this.#cannotFork.has(pkg.digest) ? false : null;
     const wanted = options.state ?? "auto";
     const state = wanted === "auto" ? strongestWarm(driver.capabilities, guestForks, guest.kind) : wanted;
@@ -131,29 +131,30 @@ class PooledSandboxes implements Sandboxes {
     return true;
   }
 
-  async #choose(runtime: string, kind: Package["manifest"]["guest"]["kind"]): Promise<Driver> {
-    if (runtime !== "auto") return this.#chooseByName(runtime, kind);
+  async #choose(runtime: string, pkg: Package): Promise<Driver> {
+    if (runtime !== "auto") return this.#chooseByName(runtime, pkg);
     const reasons: string[] = [];
     for (const driver of this.#drivers) {
-      if (!driver.capabilities.isolates || !driver.capabilities.guests.includes(kind)) continue;
+      if (!driver.capabilities.isolates || cannotRun(driver, pkg) !== null) continue;
       const probe = await this.#probe(driver);
       if (probe.available) return driver;
       reasons.push(`${driver.name}: ${probe.reason}`);
     }
     const why = reasons.length === 0 ? "none is built in" : reasons.join("; ");
-    const message = `no runtime that isolates can run a ${kind} guest here (${why})`;
+    const on = pkg.root === null ? "" : ` on the root ${pkg.root.name}`;
+    const message = `no runtime that isolates can run a ${pkg.manifest.guest.kind} guest${on} here (${why})`;
     throw new WhiskersError("runtime-unavailable", message);
   }
 
-  async #chooseByName(name: string, kind: Package["manifest"]["guest"]["kind"]): Promise<Driver> {
+  async #chooseByName(name: string, pkg: Package): Promise<Driver> {
     const driver = this.#drivers.find((one) => one.name === name);
     if (driver === undefined) {
       const names = this.#drivers.map((one) => one.name).join(", ");
       throw new WhiskersError("usage", `there is no runtime \`${name}\`; there are: auto, ${names}`);
     }
-    if (!driver.capabilities.guests.includes(kind)) {
-      throw new WhiskersError("runtime-unavailable", `the runtime \`${name}\` cannot run ${kind} guests`);
-    }
+    const refusal = cannotRun(driver, pkg);
+    if (refusal !== null)
+      throw new WhiskersError("runtime-unavailable", `the runtime \`${name}\` ${refusal}`);
     const probe = await this.#probe(driver);
     if (!probe.available) {
       throw new WhiskersError(
@@ -188,6 +189,14 @@ class PooledSandboxes implements Sandboxes {
     }
     return prepared;
   }
+}
+
+/** Why a driver cannot run a package, whatever the machine; null: it can. */
+function cannotRun({ capabilities }: Driver, { manifest, root }: Package): string | null {
+  const { kind } = manifest.guest;
+  if (!capabilities.guests.includes(kind)) return `cannot run ${kind} guests`;
+  if (root !== null && !capabilities.roots) return `cannot run a package on a root such as ${root.name}`;
+  return null;
 }
 
 function definedOnly(limits: Partial<Limits> | undefined): Partial<Limits> {

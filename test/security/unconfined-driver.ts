@@ -13,7 +13,13 @@ export function unconfinedDriver(): Driver {
   let count = 0;
   return {
     name: "unconfined",
-    capabilities: { isolates: false, memoryLimit: false, fork: true, guests: ["python", "command"] },
+    capabilities: {
+      isolates: false,
+      memoryLimit: false,
+      fork: true,
+      roots: false,
+      guests: ["python", "command"],
+    },
     probe: () => Promise.resolve({ available: true, version: "none", protections: [], advice: [] }),
     prepare: (pkg) => Promise.resolve({ pkg, environment: { name: "host", version: "", digest: null } }),
     open: async ({ pkg }, { limits, state }) => {

@@ -35,6 +35,7 @@ export function processDriver(options: ProcessDriverOptions): ProcessDriver {
       isolates: true,
       memoryLimit: false,
       fork: options.fork ?? true,
+      roots: false,
       guests: ["python", "javascript", "command"],
     },
     probe: () => Promise.resolve({ available: true, version: "test", protections: [], advice: [] }),

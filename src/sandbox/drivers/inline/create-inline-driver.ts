@@ -34,6 +34,7 @@ class InlineDriver implements Driver {
     isolates: false,
     memoryLimit: false,
     fork: true,
+    roots: false,
     guests: ["python", "javascript", "command"],
   } as const;
   readonly #options: InlineOptions;

@@ -46,6 +46,7 @@ class SubprocessDriver implements Driver {
       isolates: true,
       memoryLimit: this.#memoryLimit,
       fork: true,
+      roots: false,
       guests: ["python", "javascript", "command"],
     };
   }
