@@ -12,6 +12,7 @@ suite("readSettings", () => {
       runtime: "auto",
       state: "auto",
       subprocess: "auto",
+      roots: "auto",
       python: null,
     });
     assert.equal(readSettings({ XDG_STATE_HOME: "/state" }).home, "/state/whiskers");
@@ -26,6 +27,7 @@ suite("readSettings", () => {
         WHISKERS_RUNTIME: "inline",
         WHISKERS_STATE: "fork",
         WHISKERS_SUBPROCESS: "util-linux",
+        WHISKERS_ROOTS: "required",
         WHISKERS_PYTHON: "/opt/python3",
       }),
       {
@@ -33,6 +35,7 @@ suite("readSettings", () => {
         runtime: "inline",
         state: "fork",
         subprocess: "util-linux",
+        roots: "required",
         python: "/opt/python3",
       },
     );
