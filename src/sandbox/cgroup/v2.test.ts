@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -72,10 +73,17 @@ describe("cgroups of version 2, on plain files", () => {
   it("moves itself to a leaf only when nobody else is there", () => {
     writeFileSync(path.join(folder, "cgroup.subtree_control"), "");
     rmSync(path.join(folder, "cgroup.subtree_control"));
-    writeFileSync(path.join(folder, "cgroup.procs"), "1\n");
-    assert.equal(open(), null);
+    // Its shell has ended, so it belongs to nobody.
+    const daemon = execFileSync("sh", ["-c", "sleep 60 >/dev/null 2>&1 & echo $!"], { encoding: "utf8" });
+    try {
+      writeFileSync(path.join(folder, "cgroup.procs"), daemon);
+      assert.equal(open(), null);
+    } finally {
+      process.kill(Number(daemon));
+    }
     assert.equal(existsSync(path.join(folder, "whiskers-runner")), false);
-    writeFileSync(path.join(folder, "cgroup.procs"), `${process.pid}\n`);
+    // The shell or the container's init that led here comes along. A plain file keeps the last that was written.
+    writeFileSync(path.join(folder, "cgroup.procs"), `1\n${process.ppid}\n${process.pid}\n`);
     assert.ok(open());
     assert.equal(
       readFileSync(path.join(folder, "whiskers-runner", "cgroup.procs"), "utf8"),

@@ -21,8 +21,8 @@ const OWN_LEAF = "whiskers-runner";
 
 /**
  * Cgroups of version 2 (kernel: admin-guide/cgroup-v2). A cgroup with processes of its own cannot limit
- * its children ("no internal processes"), so this process moves to a leaf of its cgroup, but only when
- * nobody else is in it. Null: this process may not make cgroups that limit anything.
+ * its children ("no internal processes"), so this process moves to a leaf of its cgroup, with what led to it
+ * and what it has started, but only when nobody else is in it. Null: this process may not make cgroups that limit anything.
  */
 export function openCgroupsV2(hierarchies: readonly Hierarchy[]): CgroupParent | null {
   const own = hierarchies.find(({ version }) => version === 2)?.folder;
@@ -52,7 +52,7 @@ function enable(folder: string, wanted: readonly string[]): boolean {
   const request = wanted.map((name) => `+${name}`).join(" ");
   if (tryWriteControl(`${folder}/cgroup.subtree_control`, request)) return true;
   const members = readPids(folder);
-  if (!isWritable(folder) || !members.every(isOurs)) return false;
+  if (!isWritable(folder) || !members.every(belongsToUs)) return false;
   const leaf = path.join(folder, OWN_LEAF);
   try {
     mkdirSync(leaf, { recursive: true });
@@ -76,9 +76,16 @@ function isWritable(folder: string): boolean {
   }
 }
 
-/** This process, or one that it has started. */
-function isOurs(pid: number): boolean {
-  for (let at = pid; at > 1; at = parentOf(at)) if (at === process.pid) return true;
+/**
+ * This process, one that it has started, or one that has led to it: the shell, or the init of a container. Those may
+ * go along; who else is there has plans of its own.
+ */
+function belongsToUs(pid: number): boolean {
+  return descendsFrom(pid, process.pid) || descendsFrom(process.pid, pid);
+}
+
+function descendsFrom(pid: number, ancestor: number): boolean {
+  for (let at = pid; at > 0; at = parentOf(at)) if (at === ancestor) return true;
   return false;
 }
 
