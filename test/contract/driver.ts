@@ -22,8 +22,15 @@ export interface DriverFolders {
   readonly sdkFolder: string;
 }
 
-/** Registers the contract's tests for one driver. A part that it cannot have is skipped, with the reason. */
-export function driverContract(name: string, makeDriver: (folders: DriverFolders) => Driver): void {
+/**
+ * Registers the contract's tests for one driver. A part that it cannot have is skipped, with the reason; so is all
+ * where the driver does not work, unless it `mustWork` wherever tests run.
+ */
+export function driverContract(
+  name: string,
+  makeDriver: (folders: DriverFolders) => Driver,
+  { mustWork = false } = {},
+): void {
   describe(`driver contract: ${name}`, { concurrency: 2 }, () => {
     let bench: Bench;
     before(async () => {
@@ -35,6 +42,7 @@ export function driverContract(name: string, makeDriver: (folders: DriverFolders
     const test = (title: string, run: (bench: Bench, t: TestContext) => Promise<void>): void => {
       it(title, async (t) => {
         if (bench.unavailable === null) await run(bench, t);
+        else if (mustWork) assert.fail(bench.unavailable);
         else t.skip(bench.unavailable);
       });
     };

@@ -1,6 +1,8 @@
 import { createSubprocessDriver } from "../../src/sandbox/drivers/subprocess/create-subprocess-driver.ts";
 import { driverContract } from "./driver.ts";
 
-driverContract("subprocess, util-linux", (folders) =>
-  createSubprocessDriver({ ...folders, variant: "util-linux" }),
+driverContract(
+  "subprocess, util-linux",
+  (folders) => createSubprocessDriver({ ...folders, variant: "util-linux" }),
+  { mustWork: true },
 );

@@ -1,6 +1,6 @@
 import { findAll, findPython } from "../../interpreters.ts";
 import { FD } from "./launch.ts";
-import { INSIDE } from "./view.ts";
+import { INSIDE, readOnly } from "./view.ts";
 import type { Entry } from "./view.ts";
 
 /** A program that puts itself under a filter and then becomes the guest. */
@@ -23,11 +23,7 @@ export async function findSeccompLoader(searchPath: string): Promise<SeccompLoad
   try {
     const python = await findPython(null, { searchPath });
     return {
-      entries: [python.executable, ...python.needs].map((source) => ({
-        kind: "read-only",
-        source,
-        target: source,
-      })),
+      entries: [python.executable, ...python.needs].map((source) => readOnly(source, source)),
       command: (withFilter) => [python.executable, "-I", "-S", "-c", PYTHON, withFilter ? "1" : "0"],
     };
   } catch {

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 import { promisify } from "node:util";
@@ -41,7 +41,7 @@ export async function findUtilLinux(options: {
   readonly ulimitProcesses: string;
 }): Promise<Variant | null> {
   const { searchPath, stateDirectory } = options;
-  const found = PROGRAMS.map((name) => [name, findAll(name, searchPath)[0]] as const);
+  const found = PROGRAMS.map((name) => [name, findAll(name, searchPath).slice(0, 1).map(followed)[0]] as const);
   if (found.some(([, program]) => program === undefined)) return null;
   const programs = Object.fromEntries(found) as Programs;
   const { stdout } = await promisify(execFile)(programs.unshare, ["--version"]);
@@ -228,6 +228,15 @@ function remountsBelow(
     const target = root + entry.target + folder.slice(source.length);
     return `${mount} -o remount,bind,${READ_ONLY}${inheritedFlags(folder, mounts)} ${quote(target)}`;
   });
+}
+
+/**
+ * Where a link leads, since below the old root an absolute one leads nowhere. A program that does many things by the
+ * name that it is called (busybox) keeps its name.
+ */
+function followed(program: string): string {
+  const real = realpathSync(program);
+  return path.basename(real) === path.basename(program) ? real : program;
 }
 
 /** Mount points of this machine below a folder; a parent comes before what is in it. */
