@@ -41,7 +41,9 @@ export async function findUtilLinux(options: {
   readonly ulimitProcesses: string;
 }): Promise<Variant | null> {
   const { searchPath, stateDirectory } = options;
-  const found = PROGRAMS.map((name) => [name, findAll(name, searchPath).slice(0, 1).map(followed)[0]] as const);
+  const found = PROGRAMS.map(
+    (name) => [name, findAll(name, searchPath).slice(0, 1).map(followed)[0]] as const,
+  );
   if (found.some(([, program]) => program === undefined)) return null;
   const programs = Object.fromEntries(found) as Programs;
   const { stdout } = await promisify(execFile)(programs.unshare, ["--version"]);
