@@ -6,6 +6,7 @@ import type { Blobs } from "./blobs.ts";
 import { lockExclusively } from "./file-lock.ts";
 import { type ImageIndex, type ImageManifest, readManifest } from "./manifest.ts";
 import type { References } from "./references.ts";
+import { type IdleRoot, listRoots } from "./roots.ts";
 
 /** How much of what nothing names is kept: it saves the next build, pull or start its work. */
 export interface Bounds {
@@ -33,14 +34,6 @@ interface Work {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Something that may be removed. */
-interface Candidate {
-  readonly bytes: number;
-  readonly usedMs: number;
-  /** False: it is in use after all. */
-  readonly remove: () => Promise<boolean>;
-}
-
 /** How long `gc` waits for a moment in which nobody writes. */
 const PATIENCE_MS = 5000;
 
@@ -54,8 +47,9 @@ export async function collectGarbage(work: Work): Promise<Collected> {
     await removeDrafts(path.join(folder, "drafts"), oldest);
     const needed = await reachable(work.blobs, work.references);
     const blobs = await listBlobs(path.join(folder, "blobs", "sha256"));
-    const free: readonly Candidate[] = blobs.filter(({ digest }) => !needed.has(digest));
-    const collected = { ran: true, removed: 0, removedBytes: 0, keptBytes: sumOfBytes(blobs) };
+    const roots = await listRoots(folder);
+    const free: readonly IdleRoot[] = [...blobs.filter(({ digest }) => !needed.has(digest)), ...roots];
+    const collected = { ran: true, removed: 0, removedBytes: 0, keptBytes: sumOfBytes([...blobs, ...roots]) };
     for (const candidate of free.toSorted((a, b) => a.usedMs - b.usedMs)) {
       if (candidate.usedMs >= oldest && collected.keptBytes <= bounds.mostBytes) break;
       signal?.throwIfAborted();
@@ -104,7 +98,7 @@ async function readIfThere(blobs: Blobs, digest: string): Promise<ImageManifest 
   }
 }
 
-async function listBlobs(folder: string): Promise<readonly (Candidate & { readonly digest: string })[]> {
+async function listBlobs(folder: string): Promise<readonly (IdleRoot & { readonly digest: string })[]> {
   const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{64}$/u.test(name));
   return Promise.all(
     names.map(async (name) => {
@@ -119,6 +113,6 @@ async function listBlobs(folder: string): Promise<readonly (Candidate & { readon
   );
 }
 
-function sumOfBytes(candidates: readonly Candidate[]): number {
+function sumOfBytes(candidates: readonly { readonly bytes: number }[]): number {
   return candidates.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 
+import type { Root } from "../../domain/package.ts";
 import { fileTroubleOf } from "../../domain/unknown.ts";
 import { WhiskersError } from "../../errors.ts";
 import { type Blobs, openBlobs } from "./blobs.ts";
@@ -8,6 +9,8 @@ import { collectGarbage, type Bounds, type Collected } from "./collect-garbage.t
 import { lockShared } from "./file-lock.ts";
 import { writeWhole } from "./write-whole.ts";
 import { openReferences, type References } from "./references.ts";
+import { openRoots, type RootOptions } from "./roots.ts";
+import type { UnpackLimits } from "./unpack-layer.ts";
 
 /**
  * Images on this machine, under `<home>/images`:
@@ -30,8 +33,17 @@ export interface ImageStore extends Blobs, References {
    * is tagged in the end, and release it after `tag`. Every process may hold it at the same time.
    */
   hold(signal?: AbortSignal): Promise<Hold>;
+  /**
+   * The root filesystem of an image: its layers, unpacked once, and shared by all who ask. `gc` leaves it alone
+   * until the store is closed, or this process ends.
+   * @param manifest digest of an image's manifest, or of an index that has one for this machine
+   * @throws WhiskersError `image-missing`, `image-invalid`, `image-too-large`, `image-damaged`, `cancelled`
+   */
+  root(manifest: string, options?: RootOptions): Promise<Root>;
   /** Removes what is neither tagged nor in use, within bounds. */
   gc(bounds: Bounds, signal?: AbortSignal): Promise<Collected>;
+  /** Lets go of the roots that were given. Idempotent. */
+  close(): void;
 }
 
 export interface Hold extends Disposable {
@@ -39,11 +51,17 @@ export interface Hold extends Disposable {
   release(): void;
 }
 
+/** For one image: far more than a normalizer needs, far less than a disk has. */
+const UNPACK_LIMITS: UnpackLimits = { mostBytes: 8 * 2 ** 30, mostEntries: 500_000 };
+
 /**
  * Opens the store under `home`, and makes it when it is not there.
  * @throws WhiskersError `store-unusable`
  */
-export async function openImageStore(home: string): Promise<ImageStore> {
+export async function openImageStore(
+  home: string,
+  { unpackLimits = UNPACK_LIMITS }: { readonly unpackLimits?: UnpackLimits } = {},
+): Promise<ImageStore> {
   const folder = path.join(path.resolve(home), "images");
   try {
     for (const name of ["blobs/sha256", "references", "roots", "drafts", "locks"]) {
@@ -60,11 +78,16 @@ export async function openImageStore(home: string): Promise<ImageStore> {
   };
   const blobs = openBlobs(folder, hold);
   const references = openReferences(folder, blobs);
+  const roots = openRoots(folder, blobs, hold, unpackLimits);
   return {
     folder,
     ...blobs,
     ...references,
     hold,
+    root: (manifest, options) => roots.root(manifest, options),
+    close: () => {
+      roots.close();
+    },
     gc: (bounds, signal) => collectGarbage({ folder, lockFile, blobs, references, bounds, signal }),
   };
 }

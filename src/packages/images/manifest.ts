@@ -13,6 +13,7 @@ import {
 } from "./descriptor.ts";
 import { parseJsonText } from "./json-text.ts";
 
+const MOST_CONFIG_BYTES = 8 * 2 ** 20;
 /** What registries take at most. */
 export const MOST_MANIFEST_BYTES = 4 * 2 ** 20;
 /** Docker allows 127. */
@@ -99,10 +100,32 @@ export async function readManifest(blobs: Blobs, digest: string): Promise<ImageM
   return parseManifestText(await blobs.read(digest, MOST_MANIFEST_BYTES), digest);
 }
 
+/**
+ * The manifest of one image: the one of this digest, or of the index of this digest the one for this machine.
+ * @throws WhiskersError `image-missing`, `image-invalid`, `image-damaged`
+ */
+export async function readImage(
+  blobs: Blobs,
+  digest: string,
+): Promise<{ readonly manifest: ImageManifest; readonly digest: string }> {
+  const found = await readManifest(blobs, digest);
+  if (found.kind === "manifest") return { manifest: found, digest };
+  const chosen = choosePlatform(found, digest);
+  const manifest = await readManifest(blobs, chosen.digest);
+  if (manifest.kind === "index") throw invalid(digest, "an index of indexes");
+  return { manifest, digest: chosen.digest };
+}
+
 /** The descriptor of a manifest or an index in the store. @throws as `readManifest` */
 export async function describeManifest(blobs: Blobs, digest: string): Promise<Descriptor> {
   const text = await blobs.read(digest, MOST_MANIFEST_BYTES);
   return { mediaType: parseManifestText(text, digest).mediaType, digest, size: text.length };
+}
+
+/** @throws WhiskersError `image-missing`, `image-invalid`, `image-damaged` */
+export async function readConfig(blobs: Blobs, manifest: ImageManifest): Promise<ImageConfig> {
+  const { digest } = manifest.config;
+  return parseConfigText(await blobs.read(digest, MOST_CONFIG_BYTES), digest);
 }
 
 /** The config of an image. @throws WhiskersError `image-invalid` */
