@@ -12,6 +12,11 @@ export interface Command {
   /** Fewest and most positional arguments. */
   readonly positionals: readonly [least: number, most: number];
   /**
+   * A signal is how it is told to end, not what cut it short: what it returns or throws after one decides the exit
+   * code, and only where it returns something else than 0 that of the signal does.
+   */
+  readonly endsBySignal?: true;
+  /**
    * Does it. Prints through the context; returns the exit code.
    * @throws WhiskersError shown by main, with the exit code of its row
    */

@@ -24,7 +24,8 @@ export async function pendingSteps(
     return service;
   };
   const stored = readStoredRun({ run: run.document, output: run.output });
-  const steps = deliverySteps(stored, stored.outcome, false, {
+  const so = { ageMs: 0, retried: false, triedBefore: true };
+  const steps = deliverySteps(stored, stored.outcome, so, {
     mula: openMula(open("Mula", openKat.schedulerApi)),
     bytes: openBytes(open("Bytes", openKat.bytesApi), {
       username: openKat.bytesUsername,
@@ -34,6 +35,7 @@ export async function pendingSteps(
     whitelist: settings.scanProfileWhitelist,
     errorRaws: settings.errorRaws,
     quiet: () => Promise.resolve(),
+    onLeft: () => {},
   });
   const done = new Set(delivery.steps.map(({ step }) => step));
   return steps.map(({ name }) => name).filter((name) => !done.has(name));

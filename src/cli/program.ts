@@ -1,6 +1,6 @@
 import { type Environment, readSettings, type Settings } from "../config/settings.ts";
 import { parseArguments } from "./arguments.ts";
-import type { Context } from "./command.ts";
+import type { Command, Context } from "./command.ts";
 import { complain } from "./complain.ts";
 import { find, overview } from "./help.ts";
 import { watchInterruptions } from "./interruptions.ts";
@@ -18,21 +18,29 @@ export async function program(argv: readonly string[], env: Environment): Promis
     outTerminal: describeTerminal(process.stdout, env),
     errTerminal: describeTerminal(process.stderr, env),
   };
+  let command: Command | null = null;
   try {
-    const exitCode = await dispatch(argv, context);
-    return interruptions.exitCode ?? exitCode;
+    const [first, ...rest] = argv;
+    if (first === undefined) {
+      context.err(overview());
+      return 2;
+    }
+    const name = ALIASES[first] ?? first;
+    ({ command } = await find(name).load());
+    const exitCode = await dispatch(name, command, rest, context);
+    return command.endsBySignal === true && exitCode === 0 ? 0 : (interruptions.exitCode ?? exitCode);
   } catch (error) {
-    return interruptions.exitCode ?? (await complain(error, jsonShape(argv), context));
+    if (command?.endsBySignal !== true && interruptions.exitCode !== null) return interruptions.exitCode;
+    return complain(error, jsonShape(argv), context);
   }
 }
 
-async function dispatch([first, ...rest]: readonly string[], context: Context): Promise<number> {
-  if (first === undefined) {
-    context.err(overview());
-    return 2;
-  }
-  const name = ALIASES[first] ?? first;
-  const { command } = await find(name).load();
+async function dispatch(
+  name: string,
+  command: Command,
+  rest: readonly string[],
+  context: Context,
+): Promise<number> {
   const args = parseArguments(name, command, rest);
   if (args.values["help"] === true) {
     await context.out(command.help);

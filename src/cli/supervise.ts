@@ -22,13 +22,17 @@ first five it works the standalone queue (\`whiskers submit\`).
 Any number of these may work at once, on any number of machines, with one DATABASE_URL.
 
 SIGTERM drains: no new tasks, tasks that were not begun go back to the scheduler, runs may end within
-WHISKERS_DRAIN. A second SIGTERM ends them.
+WHISKERS_DRAIN. A second SIGTERM ends them. What is cut short goes back to the database.
+
+Exit codes after a signal: 0 what ran has ended, and its results are delivered or in the database; 143 (SIGTERM) or
+130 (SIGINT) something was cut short, by a second signal or because WHISKERS_DRAIN was over.
 
   --json-log           one JSON object a line on standard error, also on a terminal
 ${RUN_OPTIONS_HELP}
 `,
   options: { ...RUN_OPTIONS, "json-log": { type: "boolean" } },
   positionals: [0, 0],
+  endsBySignal: true,
   async run(args, { env, settings, signal, err, errTerminal }) {
     const supervisor = readSupervisorSettings(env);
     if (supervisor.normalizers.length === 0 && supervisor.schedulerApi !== null) {
@@ -66,7 +70,7 @@ ${RUN_OPTIONS_HELP}
       deadline.abort();
       for (const name of ["SIGTERM", "SIGINT"] as const) process.removeListener(name, onSecond);
     }
-    log.info("ended");
-    return 0;
+    log.info(stop.signal.aborted ? "ended: what was under way went back to the database" : "ended");
+    return stop.signal.aborted ? 1 : 0;
   },
 };

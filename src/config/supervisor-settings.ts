@@ -27,6 +27,10 @@ export interface SupervisorSettings {
   readonly operationsHost: string;
   /** Keep errors of failed runs in Bytes, as raw files of type `error/normalizer`. */
   readonly errorRaws: boolean;
+  /** What one run may give as further raw files: how many, of how many bytes together, how many raw files deep. */
+  readonly derivedMaxFiles: number;
+  readonly derivedMaxBytes: number;
+  readonly derivedMaxDepth: number;
   readonly rawMaxBytes: number;
   /** For one raw file as a whole, milliseconds. */
   readonly rawTimeoutMs: number;
@@ -123,6 +127,28 @@ export const SUPERVISOR_SETTINGS: SettingTable<SupervisorSettings> = {
     expects: "true or false",
     parse: parseBoolean,
     otherwise: () => false,
+  },
+  derivedMaxFiles: {
+    name: "WHISKERS_DERIVED_MAX_FILES",
+    description: "A run that gives more raw files of its own (derived from its raw file) fails. 0: none may.",
+    expects: "a whole number from 0 to 10000",
+    parse: (given) => wholeNumber(given, 0, 10_000),
+    otherwise: () => 100,
+  },
+  derivedMaxBytes: {
+    name: "WHISKERS_DERIVED_MAX_SIZE",
+    description: "A run whose derived raw files are larger, all together, fails.",
+    expects: "a size such as 128M",
+    parse: (given) => positive(parseSizeBytes(given)),
+    otherwise: () => 128 * 1024 ** 2,
+  },
+  derivedMaxDepth: {
+    name: "WHISKERS_DERIVED_MAX_DEPTH",
+    description:
+      "A run fails that derives raw files from one that is itself so many deep: a derived raw file's task may derive again.",
+    expects: "a whole number from 0 (none may) to 100",
+    parse: (given) => wholeNumber(given, 0, 100),
+    otherwise: () => 3,
   },
   rawMaxBytes: {
     name: "WHISKERS_RAW_MAX_SIZE",

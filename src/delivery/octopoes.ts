@@ -103,6 +103,7 @@ function writerFor(service: HttpService, meta: NormalizerMeta) {
     name: `octopoes/${name}`,
     async send(signal) {
       const answer = await service.send({
+        endpoint: path.replace("/save_many", ""),
         method: "POST",
         path: `/${organisation}/${path}`,
         ...(query === undefined ? {} : { query }),

@@ -4,7 +4,13 @@ import type { AddressInfo } from "node:net";
 import { suite, test } from "node:test";
 
 import { WhiskersError } from "../errors.ts";
-import { type HttpService, jsonOf, openHttpService } from "./http-service.ts";
+import {
+  type FailureKind,
+  type HttpService,
+  jsonOf,
+  openHttpService,
+  type UpstreamFailure,
+} from "./http-service.ts";
 import { retrying } from "./retrying.ts";
 
 const NEVER = new AbortController().signal;
@@ -20,7 +26,13 @@ suite("an HTTP service", () => {
       async (service) => {
         for (let n = 0; n < 20; n += 1) {
           const query = { valid_time: "2026-01-01T00:00:00+00:00" };
-          const answer = await service.send({ method: "GET", path: "/x", query, signal: NEVER });
+          const answer = await service.send({
+            endpoint: "x",
+            method: "GET",
+            path: "/x",
+            query,
+            signal: NEVER,
+          });
           assert.deepEqual(jsonOf(service, "x", answer), {
             url: "/prefix/x?valid_time=2026-01-01T00%3A00%3A00%2B00%3A00",
           });
@@ -43,7 +55,7 @@ suite("an HTTP service", () => {
       await withService(
         (_request, response) => response.writeHead(status).end("because\n\u001b[31mof this"),
         async (service) => {
-          const answer = await service.send({ method: "GET", path: "/", signal: NEVER });
+          const answer = await service.send({ endpoint: "x", method: "GET", path: "/", signal: NEVER });
           assert.throws(
             () => jsonOf(service, "a thing", answer),
             isError(code, /a thing with \d+: because \[31mof this$/u),
@@ -65,18 +77,66 @@ suite("an HTTP service", () => {
     for (const answer of answers) {
       await withService(answer, async (service) => {
         await assert.rejects(
-          service.send({ method: "GET", path: "/", signal: NEVER }),
+          service.send({ endpoint: "x", method: "GET", path: "/", signal: NEVER }),
           isError("upstream-unavailable", /^Test gave no answer to GET \//u),
         );
       });
     }
   });
 
+  test("every failure is counted once, by endpoint and kind; what succeeds or is cancelled is not", async () => {
+    const get = { endpoint: "things", method: "GET", path: "/", signal: NEVER } as const;
+    const answers: readonly (readonly [kind: FailureKind | null, RequestListener])[] = [
+      [null, (_request, response) => response.end("{}")],
+      ["5xx", (_request, response) => response.writeHead(503).end()],
+      ["401", (_request, response) => response.writeHead(401).end()],
+      ["4xx", (_request, response) => response.writeHead(422).end()],
+      ["malformed", (_request, response) => response.end("<html>")],
+      ["malformed", (_request, response) => response.writeHead(302).end()],
+      ["reset", (request) => request.socket.destroy()],
+      ["reset", (_request, response) => response.writeHead(200, { "content-length": "9" }).write("{", () => response.destroy())],
+      ["timeout", () => {}],
+    ]; // prettier-ignore
+    for (const [kind, answer] of answers) {
+      const failures: UpstreamFailure[] = [];
+      const onFailure = (failure: UpstreamFailure): void => void failures.push(failure);
+      const read = async (service: HttpService): Promise<void> => {
+        const got = await service.send(get).catch(() => null);
+        if (got !== null && kind === null) jsonOf(service, "x", got);
+        else if (got !== null) assert.throws(() => jsonOf(service, "x", got));
+      };
+      await withService(answer, read, onFailure);
+      assert.deepEqual(failures, kind === null ? [] : [{ service: "Test", endpoint: "things", kind }]);
+    }
+    const failures: UpstreamFailure[] = [];
+    const nobody = openHttpService({
+      name: "Test",
+      baseUrl: "http://127.0.0.1:1",
+      timeoutMs: 300,
+      onFailure: (failure) => void failures.push(failure),
+    });
+    await assert.rejects(nobody.send(get));
+    assert.deepEqual(
+      failures.map(({ kind }) => kind),
+      ["unreachable"],
+    );
+    await nobody.close();
+    const cancelled: UpstreamFailure[] = [];
+    await withService(
+      () => {},
+      async (service) => {
+        await assert.rejects(service.send({ ...get, signal: AbortSignal.timeout(20) }));
+      },
+      (failure) => void cancelled.push(failure),
+    );
+    assert.deepEqual(cancelled, []);
+  });
+
   test("text that is no JSON may be a proxy's page: it may help to try again", async () => {
     await withService(
       (_request, response) => response.end("<html>"),
       async (service) => {
-        const answer = await service.send({ method: "GET", path: "/", signal: NEVER });
+        const answer = await service.send({ endpoint: "x", method: "GET", path: "/", signal: NEVER });
         assert.throws(() => jsonOf(service, "x", answer), isError("upstream-unavailable", /no JSON/u));
       },
     );
@@ -87,7 +147,7 @@ suite("an HTTP service", () => {
       () => {},
       async (service) => {
         await assert.rejects(
-          service.send({ method: "GET", path: "/", signal: AbortSignal.timeout(20) }),
+          service.send({ endpoint: "x", method: "GET", path: "/", signal: AbortSignal.timeout(20) }),
           isError("cancelled", /cancelled/u),
         );
       },
@@ -136,6 +196,7 @@ function isError(code: WhiskersError["code"], message: RegExp): (error: unknown)
 async function withService(
   listener: RequestListener,
   use: (service: HttpService) => Promise<void>,
+  onFailure?: (failure: UpstreamFailure) => void,
 ): Promise<void> {
   const server: Server = createServer(listener);
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -144,6 +205,7 @@ async function withService(
     name: "Test",
     baseUrl: `http://127.0.0.1:${port}/prefix/`,
     timeoutMs: 300,
+    ...(onFailure === undefined ? {} : { onFailure }),
   });
   try {
     await use(service);

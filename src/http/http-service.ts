@@ -9,6 +9,20 @@ const ANSWER_MAX_BYTES = 64 * 1024 * 1024;
 /** Of a refusal's text, what a message holds. */
 const QUOTE_LENGTH = 300;
 
+/**
+ * How a request failed: no answer in time; the connection broke, or could not be made; the answer's status; or an
+ * answer that is none of the service's own.
+ */
+export type FailureKind = "timeout" | "reset" | "unreachable" | "5xx" | "401" | "4xx" | "malformed";
+
+/** One request that failed, as it is counted. */
+export interface UpstreamFailure {
+  readonly service: string;
+  /** Group of endpoints, as `HttpRequest` says. */
+  readonly endpoint: string;
+  readonly kind: FailureKind;
+}
+
 export interface HttpServiceOptions {
   /** As messages name it: `Bytes`. */
   readonly name: string;
@@ -18,9 +32,13 @@ export interface HttpServiceOptions {
   readonly timeoutMs: number;
   /** Connections kept alive. */
   readonly connections?: number;
+  /** Told of every request that failed, also of those that are tried again. */
+  readonly onFailure?: (failure: UpstreamFailure) => void;
 }
 
 export interface HttpRequest {
+  /** What it is about, without ids: failures are counted by it. */
+  readonly endpoint: string;
   readonly method: "GET" | "POST" | "PATCH" | "PUT";
   /** Begins with `/`; parts from elsewhere are percent-encoded by the caller. */
   readonly path: string;
@@ -33,11 +51,15 @@ export interface HttpRequest {
 }
 
 export interface HttpAnswer {
+  /** Of the request. */
+  readonly endpoint: string;
   readonly status: number;
   readonly text: string;
 }
 
 export interface HttpStream {
+  /** Of the request. */
+  readonly endpoint: string;
   readonly status: number;
   /** Of the header, bytes; null when it is not said. */
   readonly contentLength: number | null;
@@ -51,6 +73,8 @@ export interface HttpService {
   send(request: HttpRequest): Promise<HttpAnswer>;
   /** The answer's body as it comes. The caller reads or destroys it. @throws as `send` */
   stream(request: HttpRequest): Promise<HttpStream>;
+  /** Counts a failure that only the reader of an answer can see. */
+  failed(endpoint: string, kind: FailureKind): void;
   /** Refuses new requests and cuts what is under way. Idempotent. */
   close(): Promise<void>;
 }
@@ -69,20 +93,37 @@ export function jsonOf(service: HttpService, what: string, answer: HttpAnswer): 
   try {
     return JSON.parse(answer.text);
   } catch (cause) {
-    throw new WhiskersError("upstream-unavailable", `${service.name} answered ${what} with no JSON`, {
-      cause,
-    });
+    throw malformedAnswer(service, answer.endpoint, `answered ${what} with no JSON`, cause);
   }
+}
+
+/** The error for an answer that is none of the service's own, and counts it. */
+export function malformedAnswer(
+  service: HttpService,
+  endpoint: string,
+  how: string,
+  cause?: unknown,
+): WhiskersError {
+  service.failed(endpoint, "malformed");
+  return new WhiskersError("upstream-unavailable", `${service.name} ${how}`, { cause });
 }
 
 /** @throws as `jsonOf` */
 export function requireSuccess(service: HttpService, what: string, answer: HttpAnswer): void {
   if (answer.status >= 200 && answer.status < 300) return;
+  service.failed(answer.endpoint, kindOfStatus(answer.status));
   const transient = answer.status >= 500 || [408, 425, 429].includes(answer.status);
   throw new WhiskersError(
     transient ? "upstream-unavailable" : "upstream-refused",
     `${service.name} answered ${what} with ${answer.status}: ${quote(answer.text)}`,
   );
+}
+
+/** How a request failed that got no answer, or not the whole of one. */
+export function kindOfTrouble(cause: unknown): FailureKind {
+  const code = String((cause as { readonly code?: unknown } | null)?.code);
+  if (/^UND_ERR_(?:CONNECT|HEADERS|BODY)_TIMEOUT$|^ETIMEDOUT$/u.test(code)) return "timeout";
+  return /^E(?:CONNREFUSED|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH)$/u.test(code) ? "unreachable" : "reset";
 }
 
 /** Ends a body that nobody will read. */
@@ -96,10 +137,12 @@ class UndiciService implements HttpService {
   readonly #agent: Agent;
   readonly #origin: string;
   readonly #prefix: string;
+  readonly #onFailure: HttpServiceOptions["onFailure"];
   #closed: Promise<void> | null = null;
 
-  constructor({ name, baseUrl, timeoutMs, connections = 32 }: HttpServiceOptions) {
+  constructor({ name, baseUrl, timeoutMs, connections = 32, onFailure }: HttpServiceOptions) {
     this.name = name;
+    this.#onFailure = onFailure;
     const url = new URL(baseUrl);
     this.#origin = url.origin;
     this.#prefix = url.pathname.replace(/\/+$/u, "");
@@ -115,18 +158,20 @@ class UndiciService implements HttpService {
   }
 
   async send(request: HttpRequest): Promise<HttpAnswer> {
-    const { status, body } = await this.stream(request);
+    const { endpoint, status, body } = await this.stream(request);
     try {
       const chunks: Buffer[] = [];
       let size = 0;
       for await (const chunk of body as AsyncIterable<Buffer>) {
         size += chunk.length;
-        if (size > ANSWER_MAX_BYTES) throw new Error(`an answer of more than ${ANSWER_MAX_BYTES} bytes`);
+        if (size > ANSWER_MAX_BYTES) {
+          throw malformedAnswer(this, endpoint, `gave an answer of more than ${ANSWER_MAX_BYTES} bytes`);
+        }
         chunks.push(chunk);
       }
-      return { status, text: Buffer.concat(chunks).toString() };
+      return { endpoint, status, text: Buffer.concat(chunks).toString() };
     } catch (error) {
-      throw this.#trouble(request, error);
+      throw error instanceof WhiskersError ? error : this.#trouble(request, error);
     }
   }
 
@@ -142,6 +187,7 @@ class UndiciService implements HttpService {
       });
       const length = answer.headers["content-length"];
       return {
+        endpoint: request.endpoint,
         status: answer.statusCode,
         contentLength: typeof length === "string" ? Number(length) : null,
         body: answer.body,
@@ -149,6 +195,10 @@ class UndiciService implements HttpService {
     } catch (error) {
       throw this.#trouble(request, error);
     }
+  }
+
+  failed(endpoint: string, kind: FailureKind): void {
+    this.#onFailure?.({ service: this.name, endpoint, kind });
   }
 
   close(): Promise<void> {
@@ -160,10 +210,17 @@ class UndiciService implements HttpService {
     if (request.signal.aborted) {
       return new WhiskersError("cancelled", `a request to ${this.name} was cancelled`, { cause });
     }
+    this.failed(request.endpoint, kindOfTrouble(cause));
     const why = cause instanceof Error ? cause.message : String(cause);
     const message = `${this.name} gave no answer to ${request.method} ${request.path}: ${why}`;
     return new WhiskersError("upstream-unavailable", message, { cause });
   }
+}
+
+function kindOfStatus(status: number): FailureKind {
+  if (status >= 500) return "5xx";
+  if (status === 401) return "401";
+  return status >= 400 ? "4xx" : "malformed";
 }
 
 function headersOf(request: HttpRequest): Record<string, string> {

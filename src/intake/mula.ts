@@ -1,7 +1,6 @@
 import type { BoefjeMeta } from "../domain/meta.ts";
 import { isObject } from "../domain/unknown.ts";
-import { WhiskersError } from "../errors.ts";
-import { type HttpService, jsonOf } from "../http/http-service.ts";
+import { type HttpService, jsonOf, malformedAnswer } from "../http/http-service.ts";
 
 const SCHEDULER = "normalizer";
 /** How many tasks one page of a list holds. */
@@ -85,6 +84,7 @@ export function openMula(service: HttpService): Mula {
     async pop(normalizerIds, limit, signal) {
       if (normalizerIds.length === 0 || limit <= 0) return { tasks: [], malformed: [] };
       const answer = await service.send({
+        endpoint: "pop",
         method: "POST",
         path: `/schedulers/${SCHEDULER}/pop`,
         query: { limit: String(limit) },
@@ -97,19 +97,22 @@ export function openMula(service: HttpService): Mula {
 
     async setStatus(taskId, status, signal) {
       const path = `/tasks/${encodeURIComponent(taskId)}`;
-      const answer = await service.send({ method: "PATCH", path, json: JSON.stringify({ status }), signal });
+      const json = JSON.stringify({ status });
+      const answer = await service.send({ endpoint: "task", method: "PATCH", path, json, signal });
       jsonOf(service, `the status \`${status}\` of task ${taskId}`, answer);
     },
 
     async status(taskId, signal) {
       const answer = await service.send({
+        endpoint: "task",
         method: "GET",
         path: `/tasks/${encodeURIComponent(taskId)}`,
         signal,
       });
       if (answer.status === 404) return null;
       const body = jsonOf(service, `task ${taskId}`, answer);
-      if (!isObject(body) || !isStatus(body["status"])) throw strange(service, "a task without a status");
+      if (!isObject(body) || !isStatus(body["status"]))
+        throw malformedAnswer(service, "task", "answered with a task without a status");
       return body["status"];
     },
 
@@ -120,6 +123,7 @@ export function openMula(service: HttpService): Mula {
       // The scheduler keeps an id only when it is given in both places.
       const data = { id, normalizer: { id: normalizerId }, raw_data: raw };
       const answer = await service.send({
+        endpoint: "push",
         method: "POST",
         path: `/schedulers/${SCHEDULER}/push`,
         json: JSON.stringify({ id, organisation: boefjeMeta.organization, priority, data }),
@@ -141,6 +145,7 @@ export function openMula(service: HttpService): Mula {
       const ids: string[] = [];
       for (let offset = 0; ; offset += PAGE) {
         const answer = await service.send({
+          endpoint: "tasks",
           method: "POST",
           path: "/tasks",
           query: { offset: String(offset), limit: String(PAGE) },
@@ -149,7 +154,9 @@ export function openMula(service: HttpService): Mula {
         });
         const body = jsonOf(service, "the list of tasks", answer);
         const results = isObject(body) ? body["results"] : undefined;
-        if (!Array.isArray(results)) throw strange(service, "a list of tasks without `results`");
+        if (!Array.isArray(results)) {
+          throw malformedAnswer(service, "tasks", "answered with a list of tasks without `results`");
+        }
         for (const task of results as readonly unknown[]) {
           if (isObject(task) && typeof task["id"] === "string") ids.push(task["id"]);
         }
@@ -164,7 +171,7 @@ function ofNormalizers(ids: readonly string[]): object {
 }
 
 function parsePopped(results: unknown, service: HttpService): Popped {
-  if (!Array.isArray(results)) throw strange(service, "a pop without `results`");
+  if (!Array.isArray(results)) throw malformedAnswer(service, "pop", "answered a pop without `results`");
   const tasks: MulaTask[] = [];
   const malformed: MalformedTask[] = [];
   for (const result of results as readonly unknown[]) {
@@ -251,8 +258,4 @@ const STATUSES: ReadonlySet<unknown> = new Set([
 
 function isStatus(value: unknown): value is MulaStatus {
   return STATUSES.has(value);
-}
-
-function strange(service: HttpService, what: string): WhiskersError {
-  return new WhiskersError("upstream-unavailable", `${service.name} answered with ${what}`);
 }

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
-export type FaultKind = "latency" | "error" | "reset" | "hang" | "unauthorized" | "truncate";
+export type FaultKind = "latency" | "error" | "refuse" | "reset" | "hang" | "unauthorized" | "truncate";
 
 /** A fault to inject into one of the mock's services. */
 export interface Fault {
   /** Applies where `METHOD /path` matches this regular expression; absent: everywhere. */
   readonly match?: string;
   /**
-   * `latency` answers late; `error` answers a plain-text 500; `reset` cuts the connection; `hang` never
+   * `latency` answers late; `error` answers a plain-text 500; `refuse` answers 422; `reset` cuts the connection; `hang` never
    * answers; `unauthorized` answers 401; `truncate` cuts the connection in the middle of the body.
    */
   readonly kind: FaultKind;
@@ -85,6 +85,9 @@ async function applyBefore(fault: Fault, request: FastifyRequest, reply: Fastify
     case "error":
       await reply.code(500).type("text/plain; charset=utf-8").send("Internal Server Error");
       return;
+    case "refuse":
+      await reply.code(422).send({ detail: "refused on demand" });
+      return;
     case "unauthorized":
       await reply
         .code(401)
@@ -107,8 +110,9 @@ async function applyAfter(fault: Fault, reply: FastifyReply, payload: unknown): 
       await delay(fault.ms ?? 1000);
       return payload;
     case "error":
+    case "refuse":
     case "unauthorized":
-      reply.code(fault.kind === "error" ? 500 : 401).type("text/plain; charset=utf-8");
+      reply.code(AFTERWARDS[fault.kind]).type("text/plain; charset=utf-8");
       reply.removeHeader("content-length");
       return "Internal Server Error";
     case "hang":
@@ -131,6 +135,8 @@ async function applyAfter(fault: Fault, reply: FastifyReply, payload: unknown): 
     }
   }
 }
+
+const AFTERWARDS = { error: 500, refuse: 422, unauthorized: 401 } as const;
 
 function delay(ms: number): Promise<void> {
   return new Promise((done) => {

@@ -13,6 +13,8 @@ import {
   type HttpService,
   type HttpStream,
   jsonOf,
+  kindOfTrouble,
+  malformedAnswer,
   requireSuccess,
 } from "../http/http-service.ts";
 import { checkSecureHash } from "./secure-hash.ts";
@@ -93,15 +95,20 @@ class BytesClient implements Bytes {
     signal: AbortSignal,
   ): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
     const what = `raw file ${rawId}`;
-    const request: HttpRequest = { method: "GET", path: `/bytes/raw/${encodeURIComponent(rawId)}`, signal };
-    const { status, body, contentLength } = await this.#authorized((headers) =>
+    const request: HttpRequest = {
+      endpoint: "raw",
+      method: "GET",
+      path: `/bytes/raw/${encodeURIComponent(rawId)}`,
+      signal,
+    };
+    const { endpoint, status, body, contentLength } = await this.#authorized((headers) =>
       this.#service.stream({ ...request, headers }),
     );
     if (status !== 200) {
       const text = await textOf(body).catch((error: unknown) => {
         throw this.#broken(what, error, signal);
       });
-      requireSuccess(this.#service, what, { status, text });
+      requireSuccess(this.#service, what, { endpoint, status, text });
     }
     const tooLong = (): WhiskersError =>
       new WhiskersError("input-unreadable", `${what} is longer than ${maxBytes} bytes`);
@@ -135,7 +142,7 @@ class BytesClient implements Bytes {
     const path = "/bytes/normalizer_meta";
     const json = JSON.stringify(meta);
     const answer = await this.#authorized((headers) =>
-      this.#service.send({ method: "POST", path, json, headers, signal }),
+      this.#service.send({ endpoint: "normalizer_meta", method: "POST", path, json, headers, signal }),
     );
     // The same answer for an id that is there already and for a raw file that is not.
     if (answer.status === 400 && (await this.#hasNormalizerMeta(meta.id, signal))) return;
@@ -155,6 +162,7 @@ class BytesClient implements Bytes {
     }));
     const answer = await this.#authorized((headers) =>
       this.#service.send({
+        endpoint: "raw",
         method: "POST",
         path: "/bytes/raw",
         query: { boefje_meta_id: boefjeMetaId },
@@ -167,7 +175,7 @@ class BytesClient implements Bytes {
     return files.map(({ name }) => {
       const id = isObject(ids) ? ids[name] : undefined;
       if (typeof id !== "string") {
-        throw new WhiskersError("upstream-unavailable", `${this.#service.name} gave no id for a raw file`);
+        throw malformedAnswer(this.#service, "raw", "gave no id for a raw file");
       }
       return id;
     });
@@ -180,14 +188,11 @@ class BytesClient implements Bytes {
     for (const id of filter.rawIds ?? []) query.append("raw_ids", id);
     const path = `/bytes/raw?${query.toString()}`;
     const answer = await this.#authorized((headers) =>
-      this.#service.send({ method: "GET", path, headers, signal }),
+      this.#service.send({ endpoint: "raw", method: "GET", path, headers, signal }),
     );
     const list = jsonOf(this.#service, "the list of raw files", answer);
     if (!Array.isArray(list)) {
-      throw new WhiskersError(
-        "upstream-unavailable",
-        `${this.#service.name} answered with no list of raw files`,
-      );
+      throw malformedAnswer(this.#service, "raw", "answered with no list of raw files");
     }
     return list as readonly RawDataMeta[];
   }
@@ -195,7 +200,7 @@ class BytesClient implements Bytes {
   async #hasNormalizerMeta(id: string, signal: AbortSignal): Promise<boolean> {
     const path = `/bytes/normalizer_meta/${encodeURIComponent(id)}`;
     const answer = await this.#authorized((headers) =>
-      this.#service.send({ method: "GET", path, headers, signal }),
+      this.#service.send({ endpoint: "normalizer_meta", method: "GET", path, headers, signal }),
     );
     if (answer.status === 404) return false;
     requireSuccess(this.#service, `the normalizer meta ${id}`, answer);
@@ -203,15 +208,17 @@ class BytesClient implements Bytes {
   }
 
   /** Sends with a token that is good; when the service thinks otherwise, with a new one, once. */
-  async #authorized<Answer extends { readonly status: number } & Partial<HttpStream>>(
+  async #authorized<Answer extends Pick<HttpStream, "endpoint" | "status"> & Partial<HttpStream>>(
     send: (headers: Readonly<Record<string, string>>) => Promise<Answer>,
   ): Promise<Answer> {
     const token = await this.#goodToken(null);
     const answer = await send(bearer(token));
     if (answer.status !== 401) return answer;
+    this.#service.failed(answer.endpoint, "401");
     discard(answer.body);
     const second = await send(bearer(await this.#goodToken(token)));
     if (second.status !== 401) return second;
+    this.#service.failed(second.endpoint, "401");
     discard(second.body);
     throw new WhiskersError(
       "upstream-unavailable",
@@ -233,22 +240,21 @@ class BytesClient implements Bytes {
   async #logIn(): Promise<Token> {
     const { username, password } = this.#credentials;
     const answer = await this.#service.send({
+      endpoint: "token",
       method: "POST",
       path: "/token",
       form: { username, password },
       signal: new AbortController().signal,
     });
     if (answer.status === 401 || answer.status === 422) {
+      this.#service.failed("token", answer.status === 401 ? "401" : "4xx");
       const message = `${this.#service.name} does not accept the user \`${username}\` with this password`;
       throw new WhiskersError("upstream-credentials", message);
     }
     const body = jsonOf(this.#service, "a login", answer);
     const text = isObject(body) ? body["access_token"] : undefined;
     if (typeof text !== "string") {
-      throw new WhiskersError(
-        "upstream-unavailable",
-        `${this.#service.name} answered a login without a token`,
-      );
+      throw malformedAnswer(this.#service, "token", "answered a login without a token");
     }
     const expires = isObject(body) ? Date.parse(String(body["expires_at"])) : Number.NaN;
     // A life that we cannot read is found out by a 401. A short one must not make us log in every time.
@@ -258,6 +264,7 @@ class BytesClient implements Bytes {
 
   #broken(what: string, cause: unknown, signal: AbortSignal): WhiskersError {
     if (signal.aborted) return new WhiskersError("cancelled", `reading ${what} was cancelled`, { cause });
+    this.#service.failed("raw", kindOfTrouble(cause));
     const why = cause instanceof Error ? cause.message : String(cause);
     return new WhiskersError(
       "upstream-unavailable",

@@ -7,7 +7,7 @@ import { messageOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
 import { retrying } from "../http/retrying.ts";
 import { backoffSeconds } from "./backoff.ts";
-import type { StoredRun } from "./delivery-plan.ts";
+import type { DeliverySoFar, StoredRun } from "./delivery-plan.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { mayHelpLater } from "./may-help-later.ts";
 import { readStoredRun } from "./stored-run.ts";
@@ -47,7 +47,7 @@ export type DeliveryEvent =
 
 export interface DelivererOptions {
   readonly queue: DeliveryQueue;
-  readonly steps: (run: StoredRun, verdict: Outcome, isFirstTry: boolean) => readonly DeliveryStep[];
+  readonly steps: (run: StoredRun, verdict: Outcome, so: DeliverySoFar) => readonly DeliveryStep[];
   /** Deliveries at once. */
   readonly lanes: number;
   /** How long an empty queue is left alone, milliseconds. */
@@ -155,11 +155,15 @@ export class Deliverer {
   async #makeSteps(delivery: Delivery, run: StoredRun, verdict: Outcome): Promise<Made> {
     const { queue, stop, steps: plan } = this.#options;
     const signal = AbortSignal.any([stop, delivery.lost]);
-    const isFirstTry = delivery.attempt === 1;
+    const so = {
+      ageMs: delivery.taskAgeMs,
+      retried: delivery.retried,
+      triedBefore: delivery.attempt > 1,
+    };
     const known = new Set(delivery.steps);
     let recordedMs = performance.now();
     let end: DeliveryEnd = { state: "delivered" };
-    let steps = plan(run, verdict, isFirstTry);
+    let steps = plan(run, verdict, so);
     const unrecorded: string[] = [];
     for (let at = 0; at < steps.length;) {
       const step = steps[at];
@@ -182,7 +186,7 @@ export class Deliverer {
         // could not be told is the end of it.
         if (end.state === "failed" || verdict.status === "failed") continue;
         end = failureOf(error);
-        steps = plan(run, { status: "failed", code: end.code, message: end.message }, isFirstTry);
+        steps = plan(run, { status: "failed", code: end.code, message: end.message }, so);
         at = 0;
         continue;
       }

@@ -25,11 +25,11 @@ import { type Bytes, openBytes } from "../raw/bytes.ts";
 import { runTask, type Stages } from "../run-task.ts";
 import type { RunOptions } from "../sandbox/sandboxes.ts";
 import type { Log } from "../telemetry/log.ts";
-import { openMetrics } from "../telemetry/metrics.ts";
+import { type Metrics, openMetrics } from "../telemetry/metrics.ts";
 import { startOperationsServer } from "../telemetry/operations-server.ts";
 import { Deliverer } from "./deliverer.ts";
 import { deliverySteps, type Destinations } from "./delivery-plan.ts";
-import { tooManyRaws } from "./derived-raws.ts";
+import { type DerivedRawBounds, tooManyRaws } from "./derived-raws.ts";
 import { IntakePump } from "./intake-pump.ts";
 import { openNormalizers } from "./normalizers.ts";
 import { RawFetcher } from "./raw-fetcher.ts";
@@ -95,7 +95,11 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   const boss = await startJobLibrary(database, onError);
   undo.defer(() => boss.stop({ graceful: false, close: false }));
 
-  const clients = openKat === null ? null : await connect(openKat, config, undo);
+  const metrics = openMetrics({
+    queue: () => queueDepth(database),
+    sandboxes: () => machine.sandboxes.idle,
+  });
+  const clients = openKat === null ? null : await connect(openKat, config, metrics, undo);
   const folder = await openRawFolder(settings.home);
   undo.defer(() => folder.close());
   const fetcher = new RawFetcher({
@@ -123,10 +127,6 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   // would never find them.
   boss.supervise().catch(onError);
 
-  const metrics = openMetrics({
-    queue: () => queueDepth(database),
-    sandboxes: () => machine.sandboxes.idle,
-  });
   const watch = watcher(log, metrics);
   const timed = AbortSignal.any([options.stop, background.signal]);
   const notices = clients === null ? null : new RunningNotices(clients.mula, timed);
@@ -138,11 +138,19 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
           whitelist: config.scanProfileWhitelist,
           errorRaws: config.errorRaws,
           quiet: async (taskId) => notices?.quiet(taskId),
+          onLeft: ({ id: task }, status) => {
+            log.warn("somebody else has set the task's status, and it stays", { task, status });
+          },
         };
 
+  const bounds = {
+    number: config.derivedMaxFiles,
+    bytes: config.derivedMaxBytes,
+    depth: config.derivedMaxDepth,
+  };
   const deliverer = new Deliverer({
     queue: deliveries,
-    steps: (run, verdict, isFirstTry) => deliverySteps(run, verdict, isFirstTry, destinations),
+    steps: (run, verdict, so) => deliverySteps(run, verdict, so, destinations),
     lanes: CONNECTIONS,
     pollMs: DATABASE_POLL_MS,
     giveUpMs: config.giveUpMs,
@@ -158,7 +166,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     maxStarts: config.attempts,
     drain: options.drain,
     stop: options.stop,
-    run: (task, signal) => runChecked(task, stages, options.runOptions, signal),
+    run: (task, signal) => runChecked(task, stages, options.runOptions, bounds, signal),
     onEvent: (event) => {
       watch(event);
       if (event.type === "started" && event.task.origin === "mula") {
@@ -288,11 +296,13 @@ interface Clients {
 /** @throws WhiskersError `upstream-credentials` when Bytes refuses ours; a service that is away is waited for later */
 async function connect(
   openKat: OpenKatSettings,
-  { requestTimeoutMs }: SupervisorSettings,
+  { requestTimeoutMs: timeoutMs }: SupervisorSettings,
+  metrics: Metrics,
   undo: AsyncDisposableStack,
 ): Promise<Clients> {
+  const onFailure = metrics.countUpstreamError;
   const open = (name: string, baseUrl: string): HttpService => {
-    const service = openHttpService({ name, baseUrl, timeoutMs: requestTimeoutMs, connections: CONNECTIONS });
+    const service = openHttpService({ name, baseUrl, timeoutMs, connections: CONNECTIONS, onFailure });
     undo.defer(() => service.close());
     return service;
   };
@@ -301,7 +311,7 @@ async function connect(
     password: openKat.bytesPassword,
   });
   try {
-    await bytes.listRaws({ limit: 1 }, AbortSignal.timeout(requestTimeoutMs));
+    await bytes.listRaws({ limit: 1 }, AbortSignal.timeout(timeoutMs));
   } catch (error) {
     if (error instanceof WhiskersError && error.code === "upstream-credentials") throw error;
   }
@@ -317,6 +327,7 @@ async function runChecked(
   task: Task,
   stages: Stages,
   options: RunOptions,
+  bounds: DerivedRawBounds,
   signal: AbortSignal,
 ): Promise<Run> {
   const run = await runTask(task, stages, options, signal);
@@ -328,7 +339,7 @@ async function runChecked(
     started_at: "",
     ended_at: null,
   };
-  const reason = undeliverable(meta, run.records) ?? tooManyRaws(task.rawData, run.records);
+  const reason = undeliverable(meta, run.records) ?? tooManyRaws(task.rawData, run.records, bounds);
   if (reason === null) return run;
   return { ...run, outcome: { status: "failed", code: "invalid-output", message: reason } };
 }

@@ -56,7 +56,10 @@ export class RunningNotices {
   async #tell(taskId: string, mayTell: () => boolean): Promise<void> {
     try {
       await retrying(RETRY, this.#stop, async () => {
-        if (mayTell()) await this.#mula.setStatus(taskId, "running", this.#stop);
+        if (!mayTell()) return;
+        // What somebody else has set meanwhile stays; a task that was begun before is shown as running already.
+        if ((await this.#mula.status(taskId, this.#stop)) !== "dispatched" || !mayTell()) return;
+        await this.#mula.setStatus(taskId, "running", this.#stop);
       });
     } catch (error) {
       // A nicety: how the task ends is what counts.

@@ -79,6 +79,7 @@ function delivered(
   metrics: Metrics,
 ): void {
   metrics.countDelivery(end.state === "delivered", elapsedMs);
+  metrics.countTask(run.task.package, end.state === "delivered" ? run.outcome : { ...end, status: "failed" });
   const fields = { ...idsOf(run.task), run: runId, elapsedMs: Math.round(elapsedMs) };
   if (end.state === "delivered") log.info("delivered", fields);
   else log.error("delivery failed", { ...fields, code: end.code, reason: end.message });

@@ -2,9 +2,13 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 
 import type { Outcome } from "../domain/outcome.ts";
 import type { Phase } from "../domain/run.ts";
+import { ERRORS } from "../errors.ts";
+import type { UpstreamFailure } from "../http/http-service.ts";
 
 /** Seconds: from a warm run's fraction of a millisecond to a long one's minutes. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+const NO_CAUSE = { code: "", fault: "" };
 
 /** What is read at the moment when somebody asks for the metrics. */
 export interface MetricSources {
@@ -16,10 +20,12 @@ export interface MetricSources {
 export interface Metrics {
   /** One run is over. Milliseconds per phase; empty when there was no run. */
   countRun(normalizer: string, outcome: Outcome, timingsMs: Partial<Readonly<Record<Phase, number>>>): void;
+  /** A task is over for good: its results arrived, or it failed. */
+  countTask(normalizer: string, end: Outcome): void;
   /** A delivery is over: everything arrived, or it was given up. */
   countDelivery(delivered: boolean, elapsedMs: number): void;
-  /** A request to Mula, Bytes or Octopoes failed. */
-  countUpstreamError(service: string, code: string): void;
+  /** A request to Mula, Bytes or Octopoes failed, whether it is tried again or not. */
+  countUpstreamError(failure: UpstreamFailure): void;
   /** In Prometheus' text format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -34,6 +40,12 @@ export function openMetrics(sources: MetricSources): Metrics {
     name: "whiskers_runs_total",
     help: "Runs that came to an outcome, by normalizer, status and error code.",
     labelNames: ["normalizer", "status", "code"],
+    registers,
+  });
+  const tasks = new Counter({
+    name: "whiskers_tasks_total",
+    help: "Tasks that are over, by normalizer, status, and for those that failed, why and whose fault it was.",
+    labelNames: ["normalizer", "status", "code", "fault"],
     registers,
   });
   const phases = new Histogram({
@@ -52,8 +64,8 @@ export function openMetrics(sources: MetricSources): Metrics {
   });
   const upstreamErrors = new Counter({
     name: "whiskers_upstream_errors_total",
-    help: "Requests that failed, by service and error code.",
-    labelNames: ["service", "code"],
+    help: "Requests that failed, by service, group of endpoints, and kind of failure.",
+    labelNames: ["service", "endpoint", "kind"],
     registers,
   });
   // One question to the database for both: the metrics of one scrape are collected together.
@@ -111,11 +123,15 @@ export function openMetrics(sources: MetricSources): Metrics {
       runs.inc({ normalizer, status: outcome.status, code: outcome.status === "failed" ? outcome.code : "" });
       for (const [phase, ms] of Object.entries(timingsMs)) phases.observe({ phase }, ms / 1000);
     },
+    countTask(normalizer, end) {
+      const cause = end.status === "failed" ? { code: end.code, fault: ERRORS[end.code].fault } : NO_CAUSE;
+      tasks.inc({ normalizer, status: end.status, ...cause });
+    },
     countDelivery(delivered, elapsedMs) {
       deliveries.observe({ result: delivered ? "delivered" : "failed" }, elapsedMs / 1000);
     },
-    countUpstreamError(service, code) {
-      upstreamErrors.inc({ service, code });
+    countUpstreamError({ service, endpoint, kind }) {
+      upstreamErrors.inc({ service: service.toLowerCase(), endpoint, kind });
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,

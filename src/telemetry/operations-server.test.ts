@@ -16,7 +16,8 @@ test("health, readiness and metrics", async () => {
   });
   metrics.countRun("kat_x", { status: "succeeded" }, { run: 2 });
   metrics.countRun("kat_x", { status: "failed", code: "time-limit", message: "" }, {});
-  metrics.countUpstreamError("Bytes", "upstream-unavailable");
+  metrics.countTask("kat_x", { status: "failed", code: "time-limit", message: "" });
+  metrics.countUpstreamError({ service: "Bytes", endpoint: "raw", kind: "timeout" });
   const server = await startOperationsServer({
     host: "127.0.0.1",
     port: 0,
@@ -45,7 +46,8 @@ test("health, readiness and metrics", async () => {
       'whiskers_runs_total{normalizer="kat_x",status="succeeded",code=""} 1',
       'whiskers_runs_total{normalizer="kat_x",status="failed",code="time-limit"} 1',
       'whiskers_phase_seconds_bucket{le="0.0025",phase="run"} 1',
-      'whiskers_upstream_errors_total{service="Bytes",code="upstream-unavailable"} 1',
+      'whiskers_tasks_total{normalizer="kat_x",status="failed",code="time-limit",fault="normalizer"} 1',
+      'whiskers_upstream_errors_total{service="bytes",endpoint="raw",kind="timeout"} 1',
       'whiskers_queue_tasks{state="queued"} 7',
       "whiskers_queue_oldest_seconds 1.5",
       "whiskers_idle_sandboxes 2",

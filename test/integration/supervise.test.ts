@@ -214,6 +214,101 @@ function common(database: () => Promise<string | null>): void {
     }
   });
 
+  test("a status that somebody else sets meanwhile stays", async () => {
+    const supervisor = await here.start();
+    const ids: string[] = [];
+    // One that is set to queued is given out again, and told again that it is over.
+    for (const status of ["cancelled", "failed", "completed", "queued"] as const) {
+      const id = here.add({ sleep: 1 });
+      await eventually("it runs", () => here.status(id) === "running");
+      here.mock.tasks.patch(here.mock.tasks.get(id) ?? assert.fail(), { status });
+      ids.push(id);
+    }
+    const raised = here.add({ sleep: 1, raise: "too late" });
+    await eventually("it runs", () => here.status(raised) === "running");
+    here.mock.tasks.patch(here.mock.tasks.get(raised) ?? assert.fail(), { status: "cancelled" });
+    await eventually(
+      "all are over",
+      () => supervisor.log.filter(({ msg }) => msg === "delivered").length >= 5,
+    );
+    assert.deepEqual([...ids, raised].map(here.status), [
+      "cancelled",
+      "failed",
+      "completed",
+      "completed",
+      "cancelled",
+    ]);
+    assert.deepEqual(here.writes(ids[0] ?? ""), ["observation"]);
+    const said = supervisor.log.filter(({ msg }) => msg.startsWith("somebody else has set"));
+    assert.deepEqual(said.map(({ task }) => task).slice(0, 2), ids.slice(0, 2));
+  });
+
+  test("derived raw files: too many, too large or too deep is the normalizer's failure, with the setting", async () => {
+    const supervisor = await here.start({
+      WHISKERS_DERIVED_MAX_FILES: "2",
+      WHISKERS_DERIVED_MAX_SIZE: "10",
+      WHISKERS_DERIVED_MAX_DEPTH: "1",
+    });
+    const raw = (type: string, text = ""): object => ({
+      record_type: "raw",
+      mime_types: [type],
+      content: Buffer.from(text).toString("base64"),
+    });
+    const fine = here.add({ yield: [raw("derived/a", "12345"), raw("derived/a", "12345")] });
+    const many = here.add({ yield: [raw("derived/b"), raw("derived/c"), raw("derived/d")] });
+    const large = here.add({ yield: [raw("derived/b", "12345678901")] });
+    const long = here.add({ yield: [raw(`derived/${"x".repeat(60)}`)] });
+    const ours = here.add({ yield: [raw("whiskers/derived-0-0")] });
+    await here.final(fine, many, large, long, ours);
+    const derived = [...here.mock.raws.raws.values()].filter(({ mimeTypes }) =>
+      mimeTypes.some((type) => type.startsWith("derived/")),
+    );
+    assert.equal(derived.length, 2);
+    // What one of them is made into is one deeper.
+    const mimeTypes = derived[0]?.mimeTypes ?? [];
+    const deep = here.add({ yield: [raw("derived/e")] }, { mimeTypes });
+    await here.final(deep);
+    assert.deepEqual([fine, many, large, long, ours, deep].map(here.status), [
+      "completed",
+      ...Array.from({ length: 5 }, () => "failed"),
+    ]);
+    const reasons = [many, large, long, ours, deep].map(
+      (id) => supervisor.log.find(({ task, code }) => task === id && code === "invalid-output")?.["reason"],
+    );
+    assert.match(String(reasons[0]), /gave 3 raw files; 2 are allowed \(WHISKERS_DERIVED_MAX_FILES\)/u);
+    assert.match(
+      String(reasons[1]),
+      /of 11 bytes together; 10 bytes are allowed \(WHISKERS_DERIVED_MAX_SIZE\)/u,
+    );
+    assert.match(String(reasons[2]), /longer than 64/u);
+    assert.match(String(reasons[3]), /Whiskers' own/u);
+    assert.match(String(reasons[4]), /already 1 deep; 1 deep is allowed \(WHISKERS_DERIVED_MAX_DEPTH\)/u);
+  });
+
+  test("failures of the services are counted by service, endpoint and kind", async () => {
+    const supervisor = await here.start({ BOEFJES_OUTGOING_REQUEST_TIMEOUT: "0.5" });
+    const { mock } = here;
+    mock.addFault("mula", { match: "PATCH", kind: "error", times: 1 });
+    mock.addFault("bytes", { match: "GET /bytes/raw/", kind: "unauthorized", times: 1 });
+    mock.addFault("bytes", { match: "normalizer_meta", kind: "hang", times: 1 });
+    mock.addFault("octopoes", { match: "observations", kind: "reset", times: 1 });
+    const ids = [here.add({}), here.add({}, { organisation: "nobody" })];
+    await here.final(...ids);
+    const metrics = await (await fetch(`${supervisor.operationsUrl()}/metrics`)).text();
+    for (const labels of [
+      'service="mula",endpoint="task",kind="5xx"',
+      'service="bytes",endpoint="raw",kind="401"',
+      'service="bytes",endpoint="normalizer_meta",kind="timeout"',
+      'service="octopoes",endpoint="observations",kind="reset"',
+      'service="octopoes",endpoint="observations",kind="4xx"',
+    ]) {
+      assert.ok(metrics.includes(`whiskers_upstream_errors_total{${labels}} 1\n`), `${labels}\n${metrics}`);
+    }
+    const task =
+      'whiskers_tasks_total{normalizer="puppet",status="failed",code="upstream-refused",fault="upstream"} 1\n';
+    assert.ok(metrics.includes(task), metrics);
+  });
+
   test("a raw that never ends and a large one hold up nobody; one too large fails with its reason", async () => {
     const supervisor = await here.start({ WHISKERS_RAW_TIMEOUT: "8s", WHISKERS_RAW_MAX_SIZE: "64M" });
     const endless = async function* (): AsyncGenerator<Uint8Array> {
@@ -257,14 +352,16 @@ function common(database: () => Promise<string | null>): void {
     const ids = Array.from({ length: 12 }, () => here.add({ sleep: 1 }));
     await eventually("two run", () => ids.filter((id) => here.status(id) === "running").length === 2);
     supervisor.signal("SIGTERM");
-    assert.equal(await supervisor.ended, 143);
+    assert.equal(await supervisor.ended, 0);
     const states = ids.map((id) => here.status(id));
     assert.ok(
       states.every((state) => state === "completed" || state === "queued"),
       states.join(),
     );
     assert.ok(states.filter((state) => state === "completed").length >= 2);
-    assert.deepEqual(readdirSync(join(here.home, "raws")), foldersBefore);
+    // Those of earlier processes that were killed are removed when they are old enough.
+    const left = readdirSync(join(here.home, "raws")).filter((name) => !foldersBefore.includes(name));
+    assert.deepEqual(left, []);
     await here.start();
     await here.final(...ids);
     assert.deepEqual(
@@ -274,6 +371,17 @@ function common(database: () => Promise<string | null>): void {
     for (const id of ids) assert.deepEqual(here.writes(id), ["observation"]);
   });
 
+  test("a drain that takes longer than it may is cut short, and that is the exit code", async () => {
+    const supervisor = await here.start({ WHISKERS_DRAIN: "300ms" });
+    const id = here.add({ sleep: 3 });
+    await eventually("it runs", () => here.status(id) === "running");
+    supervisor.signal("SIGTERM");
+    assert.equal(await supervisor.ended, 143);
+    await here.start();
+    await here.final(id);
+    assert.equal(here.status(id), "completed");
+  });
+
   test("what a second SIGTERM cuts short is run by the next, and not held against it", async () => {
     const supervisor = await here.start({ WHISKERS_ATTEMPTS: "1" });
     const id = here.add({ sleep: 2 });
@@ -281,7 +389,7 @@ function common(database: () => Promise<string | null>): void {
     supervisor.signal("SIGTERM");
     await eventually("it drains", () => supervisor.log.some(({ msg }) => msg.startsWith("draining")));
     supervisor.signal("SIGTERM");
-    await supervisor.ended;
+    assert.equal(await supervisor.ended, 143);
     assert.equal(here.status(id), "queued");
     await here.start({ WHISKERS_ATTEMPTS: "1" });
     await here.final(id);

@@ -9,7 +9,7 @@ export async function resetTasks(connection: Connection, ids: readonly string[])
        where task.id = delivery.task_id and task.settled_at is not null and task.id = any ($1::uuid[])
      )
      update whiskers.task
-     set state = 'queued', starts = 0, queued_at = now(), settled_at = null
+     set state = 'queued', starts = 0, queued_at = now(), settled_at = null, retried_at = now()
      where id = any ($1::uuid[]) and settled_at is not null
      returning document as task`,
     [ids],

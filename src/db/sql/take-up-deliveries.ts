@@ -8,6 +8,12 @@ export interface TakenUp {
   readonly attempt: number;
   /** Milliseconds of Unix time. */
   readonly queuedAtMs: number;
+  /** Since when its task was in our queue, milliseconds of Unix time. */
+  readonly taskQueuedAtMs: number;
+  /** How long its task was in our hands until now, milliseconds, by the database's clock alone. */
+  readonly taskAgeMs: number;
+  /** A person had the task done again. */
+  readonly retried: boolean;
   /** As `insertRuns` stored them. */
   readonly run: unknown;
   readonly output: unknown;
@@ -23,12 +29,16 @@ export async function takeUpDeliveries(
   return connection.query(
     `update whiskers.delivery
      set attempt = attempt + 1
-     where task_id = any ($1::uuid[]) and state = 'pending'
+     from whiskers.task
+     where delivery.task_id = any ($1::uuid[]) and delivery.state = 'pending' and task.id = delivery.task_id
      returning
-       task_id as "taskId",
+       delivery.task_id as "taskId",
        run_id as "runId",
        attempt,
-       (extract(epoch from queued_at) * 1000)::float8 as "queuedAtMs",
+       (extract(epoch from delivery.queued_at) * 1000)::float8 as "queuedAtMs",
+       (extract(epoch from task.queued_at) * 1000)::float8 as "taskQueuedAtMs",
+       (extract(epoch from now() - task.queued_at) * 1000)::float8 as "taskAgeMs",
+       task.retried_at is not null as retried,
        (select document from whiskers.run where run.id = run_id) as run,
        (select document from whiskers.output where output.run_id = delivery.run_id) as output,
        array (select step from whiskers.delivery_step where delivery_step.task_id = delivery.task_id) as steps`,
