@@ -17,7 +17,7 @@ import type { Run } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
 import { messageOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
-import { type HttpService, openHttpService } from "../http/http-service.ts";
+import { type HttpService, type HttpServiceOptions, openHttpService } from "../http/http-service.ts";
 import { retrying } from "../http/retrying.ts";
 import { type Claim, openLocalQueue } from "../intake/local-queue.ts";
 import { type Mula, openMula } from "../intake/mula.ts";
@@ -300,7 +300,9 @@ async function connect(
   metrics: Metrics,
   undo: AsyncDisposableStack,
 ): Promise<Clients> {
-  const onFailure = metrics.countUpstreamError;
+  const onFailure: HttpServiceOptions["onFailure"] = (failure) => {
+    metrics.countUpstreamError(failure);
+  };
   const open = (name: string, baseUrl: string): HttpService => {
     const service = openHttpService({ name, baseUrl, timeoutMs, connections: CONNECTIONS, onFailure });
     undo.defer(() => service.close());

@@ -229,7 +229,9 @@ function common(database: () => Promise<string | null>): void {
     here.mock.tasks.patch(here.mock.tasks.get(raised) ?? assert.fail(), { status: "cancelled" });
     await eventually(
       "all are over",
-      () => supervisor.log.filter(({ msg }) => msg === "delivered").length >= 5,
+      () =>
+        supervisor.log.filter(({ msg }) => msg === "delivered").length >= 5 &&
+        here.status(ids[3] ?? "") === "completed",
     );
     assert.deepEqual([...ids, raised].map(here.status), [
       "cancelled",
@@ -240,7 +242,7 @@ function common(database: () => Promise<string | null>): void {
     ]);
     assert.deepEqual(here.writes(ids[0] ?? ""), ["observation"]);
     const said = supervisor.log.filter(({ msg }) => msg.startsWith("somebody else has set"));
-    assert.deepEqual(said.map(({ task }) => task).slice(0, 2), ids.slice(0, 2));
+    assert.ok(ids.slice(0, 2).every((id) => said.some(({ task }) => task === id)));
   });
 
   test("derived raw files: too many, too large or too deep is the normalizer's failure, with the setting", async () => {
