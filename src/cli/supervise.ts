@@ -24,8 +24,8 @@ Any number of these may work at once, on any number of machines, with one DATABA
 SIGTERM drains: no new tasks, tasks that were not begun go back to the scheduler, runs may end within
 WHISKERS_DRAIN. A second SIGTERM ends them. What is cut short goes back to the database.
 
-Exit codes after a signal: 0 what ran has ended, and its results are delivered or in the database; 143 (SIGTERM) or
-130 (SIGINT) something was cut short, by a second signal or because WHISKERS_DRAIN was over.
+Exit codes after a signal: 0 what ran has ended, and its results are delivered or in the database; 143
+(SIGTERM) or 130 (SIGINT) something was cut short, by a second signal or because WHISKERS_DRAIN was over.
 
   --json-log           one JSON object a line on standard error, also on a terminal
 ${RUN_OPTIONS_HELP}

@@ -176,7 +176,8 @@ suite("retrying", () => {
     );
   });
   test("an abort ends the wait", async () => {
-    const slow = { attempts: 2, baseMs: 60_000, capMs: 60_000 };
+    // So long that its random part is not short by chance.
+    const slow = { attempts: 2, baseMs: 2_000_000_000, capMs: 2_000_000_000 };
     await assert.rejects(
       retrying(slow, AbortSignal.timeout(20), failing("upstream-unavailable", 9)),
       isError("upstream-unavailable", /^1$/u),
