@@ -146,6 +146,14 @@ export const ERRORS = {
     summary: "A base root filesystem could not be made.",
     remedy: "The message holds what mmdebstrap said: most often Debian's packages could not be fetched.",
   },
+  "dependencies-failed": {
+    fault: "operator",
+    retryable: true,
+    exitCode: 2,
+    summary: "pip, npm or composer could not install what the package's lock file names.",
+    remedy:
+      "Read what the tool said, in the message; the index is the one that its own settings name. Only wheels are installed, and no scripts are run.",
+  },
   "runtime-unavailable": {
     fault: "operator",
     retryable: false,

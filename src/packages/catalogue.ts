@@ -1,10 +1,11 @@
-import type { Package } from "../domain/package.ts";
+import type { Dependencies, Package, Requirements } from "../domain/package.ts";
+import { digestWithDependencies } from "./digest.ts";
 import { openPackage } from "./open-package.ts";
 import { type RootPolicy, wantedRoot } from "./roots/wanted-root.ts";
 
 /** Packages by reference. As long as a package does not change, `open` returns the very same object. */
 export interface Catalogue {
-  /** @throws WhiskersError as `openPackage`; `environment-missing` its base root is required and not there */
+  /** @throws WhiskersError as `openPackage`; `environment-missing` its base root is required and not there; as `Install` */
   open(reference: string): Promise<Package>;
 }
 
@@ -13,21 +14,40 @@ export interface CatalogueOptions {
   readonly home: string;
   /** Default `machine`. */
   readonly roots?: RootPolicy | undefined;
+  /** Gets what a package depends on. Not given: packages are looked at, not run. */
+  readonly install?: Install | undefined;
 }
 
+/** Called only for a package that depends on something, with the root that it will run on. */
+export type Install = (pkg: Package, requirements: Requirements) => Promise<Dependencies>;
+
 /** A catalogue of package folders, whose copies lie under `home`. Every `open` looks whether the folder has changed. */
-export function openCatalogue(options: CatalogueOptions): Catalogue {
-  const byDigest = new Map<string, Package>();
+export function openCatalogue({ home, roots = "machine", install }: CatalogueOptions): Catalogue {
+  const byDigest = new Map<string, Promise<Package>>();
   return {
     async open(folder: string): Promise<Package> {
-      const opened = await openPackage(folder, options);
-      const root = await wantedRoot(opened.manifest.guest, options.home, options.roots ?? "machine");
+      const opened = await openPackage(folder, { home });
+      const root = await wantedRoot(opened.manifest.guest, home, roots);
       const key = `${opened.digest} ${root?.digest ?? ""}`;
-      const known = byDigest.get(key);
-      if (known !== undefined) return known;
-      const pkg = { ...opened, root };
-      byDigest.set(key, pkg);
+      let pkg = byDigest.get(key);
+      if (pkg === undefined) {
+        pkg = withDependencies({ ...opened, root }, install);
+        byDigest.set(key, pkg);
+        // The next time the index of pip or npm may answer.
+        pkg.catch(() => byDigest.delete(key));
+      }
       return pkg;
     },
+  };
+}
+
+async function withDependencies(pkg: Package, install: Install | undefined): Promise<Package> {
+  const { dependencies: requirements } = pkg.manifest;
+  if (requirements === null || install === undefined) return pkg;
+  const { digest, folder } = await install(pkg, requirements);
+  return {
+    ...pkg,
+    digest: digestWithDependencies(pkg.digest, digest),
+    dependencies: { digest, folder },
   };
 }

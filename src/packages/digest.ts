@@ -12,6 +12,12 @@ export type DigestEntry =
     }
   | { readonly kind: "link"; readonly path: string; readonly target: string };
 
+/** The identity of a package and what it depends on, whose versions may differ from one day to another. */
+export function digestWithDependencies(digest: string, dependenciesDigest: string): string {
+  const text = `whiskers-package-with-dependencies/1\n${digest}\n${dependenciesDigest}\n`;
+  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+}
+
 /**
  * A package's identity: `sha256:<hex>` over a listing of its files.
  *

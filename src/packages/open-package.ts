@@ -5,7 +5,7 @@ import type { Guest, Manifest, Package } from "../domain/package.ts";
 import { fileTroubleOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
 import { parseManifest } from "./manifest.ts";
-import { storePackage } from "./store.ts";
+import { storeFolder } from "./store-folder.ts";
 
 const MOST_MANIFEST_BYTES = 256 * 1024;
 
@@ -19,12 +19,8 @@ export async function openPackage(folder: string, { home }: { readonly home: str
   const source = await realFolder(folder);
   // Before the copy: a folder without a manifest may be anything, also very large.
   await readManifest(source, folder);
-  const stored = await storePackage(source, path.resolve(home));
+  const stored = await storeFolder(source, path.resolve(home));
   const manifest = await readManifest(stored.folder, folder);
-  if (manifest.dependencies !== null) {
-    const file = path.join(folder, "normalizer.json");
-    throw new WhiskersError("manifest-invalid", `${file}: dependencies: nothing installs them yet`);
-  }
   await checkProgram(manifest.guest, stored.folder, folder);
   return { manifest, digest: stored.digest, folder: stored.folder, root: null, dependencies: null };
 }

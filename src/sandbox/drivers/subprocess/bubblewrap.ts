@@ -32,7 +32,7 @@ export async function findBubblewrap(searchPath: string): Promise<Variant | null
 
 /** Sets the limit of processes from inside, when we are not root and have no cgroup for it. */
 const NEEDED = process.geteuid?.() === 0 ? [] : ["prlimit"];
-const NAMESPACES = ["user", "ipc", "pid", "net", "uts", "cgroup"].map((name) => `--unshare-${name}`);
+const NAMESPACES = ["user", "ipc", "pid", "net", "uts", "cgroup"];
 
 function bubblewrapArguments(launch: Launch): readonly string[] {
   const id = String(INSIDE_ID);
@@ -40,7 +40,7 @@ function bubblewrapArguments(launch: Launch): readonly string[] {
     ? [`${INSIDE.bin}/prlimit`, `--nproc=${launch.limits.processes}`, "--", ...launch.argv]
     : launch.argv;
   return [
-    ...NAMESPACES,
+    ...NAMESPACES.filter((name) => name !== "net" || !launch.network).map((name) => `--unshare-${name}`),
     "--uid",
     id,
     "--gid",
@@ -77,6 +77,8 @@ function entryArguments(entry: Entry, launch: Launch): readonly string[] {
   switch (entry.kind) {
     case "read-only":
       return ["--ro-bind", launch.placeOf(entry.source), entry.target];
+    case "writable":
+      return ["--bind", launch.placeOf(entry.source), entry.target];
     case "device":
       return ["--dev-bind", entry.target, entry.target];
     case "link":

@@ -117,6 +117,13 @@ export class SandboxIds {
   }
 }
 
+/** User and group of tools, which share a cache: one for all of them. Null: we are not root. */
+export function toolId(): number | null {
+  if (process.geteuid?.() !== 0) return null;
+  const mapped = mappedIds();
+  return mapped >= ALL_IDS ? FIRST_ID - 1 : Math.max(1, mapped - 1);
+}
+
 function firstId(): number | null {
   if (process.geteuid?.() !== 0) return null;
   const wanted = FIRST_ID + process.pid * IDS_PER_PROCESS;

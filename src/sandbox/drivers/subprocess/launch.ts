@@ -16,6 +16,8 @@ export interface Launch {
   /** Files to place, by path inside; the content of the n-th comes from descriptor `FD.firstFile` + n. */
   readonly files: readonly string[];
   readonly seccomp: boolean;
+  /** It shares the network of this machine. */
+  readonly network: boolean;
   /** Folder inside to start in. */
   readonly workingFolder: string;
   readonly argv: readonly string[];

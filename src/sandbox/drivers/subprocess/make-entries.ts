@@ -10,8 +10,15 @@ export async function makeEntries(parts: ViewParts, host: Host): Promise<readonl
     ...privateView(DEFAULT_LIMITS),
     ...systemView({ ...parts, extra: [...(parts.extra ?? []), ...host.variant.entries] }),
   ];
+  return makeReachable(entries, host);
+}
+
+/** The same entries, whose sources the sandbox's user can reach now. */
+export async function makeReachable(entries: readonly Entry[], host: Host): Promise<readonly Entry[]> {
   const needed = await host.variant.prepare(entries);
-  const sources = entries.flatMap((entry) => (entry.kind === "read-only" ? [entry.source] : []));
+  const sources = entries.flatMap((entry) =>
+    entry.kind === "read-only" || entry.kind === "writable" ? [entry.source] : [],
+  );
   await host.stage.add([...sources, ...needed]);
   return entries;
 }

@@ -46,16 +46,25 @@ export async function openSandbox(
   return launchSandbox(prepared.entries, { ...command, reservedBytes }, request, host);
 }
 
+/** A program of ours in a sandbox: it has this machine's network, and no guest's code. */
+export interface Tool {
+  /** User and group that it is outside; null: ours. */
+  readonly id: number | null;
+  /** As it sees it. */
+  readonly workingFolder: string;
+}
+
 /** Starts any command in a sandbox with these entries. */
 export async function launchSandbox(
   entries: readonly Entry[],
   command: GuestCommand & { readonly reservedBytes?: number },
-  request: Pick<OpenRequest, "limits" | "files">,
+  request: Pick<OpenRequest, "limits" | "files"> & { readonly tool?: Tool },
   host: Host,
 ): Promise<SubprocessSandbox> {
-  const { limits, files } = request;
+  const { limits, files, tool } = request;
   const name = host.nextName();
-  const id = host.ids.take();
+  const taken = tool === undefined ? host.ids.take() : null;
+  const id = tool === undefined ? taken : tool.id;
   let cgroup: Cgroup | null = null;
   try {
     cgroup =
@@ -64,8 +73,10 @@ export async function launchSandbox(
       entries: withLimits(entries, limits),
       placeOf: (source) => host.stage.placeOf(source),
       files: files.map((file) => path.join(INSIDE.files, path.basename(file.name))),
-      seccomp: host.seccompFile !== null,
-      workingFolder: INSIDE.package,
+      // Without `socket` in it the filter is of no use to a tool.
+      seccomp: host.seccompFile !== null && tool === undefined,
+      network: tool !== undefined,
+      workingFolder: tool?.workingFolder ?? INSIDE.package,
       argv: command.argv,
       limits,
       limitProcessesInside: id === null && host.cgroups?.controllers.has("pids") !== true,
@@ -97,12 +108,12 @@ export async function launchSandbox(
       meter: cgroup === null ? new WatchdogMeter(limits.memoryBytes) : new CgroupMeter(cgroup),
       release: async () => {
         await cgroup?.remove();
-        host.ids.release(id);
+        host.ids.release(taken);
       },
     });
   } catch (error) {
     await cgroup?.remove();
-    host.ids.release(id);
+    host.ids.release(taken);
     throw new WhiskersError("sandbox-failed", `cannot start a sandbox: ${messageOf(error)}`, {
       cause: error,
     });

@@ -69,7 +69,7 @@ export async function findUtilLinux(options: {
       "KILL",
       "--",
       programs.unshare,
-      ...NAMESPACES,
+      ...NAMESPACES.filter((name) => name !== "--net" || !launch.network),
       "--map-root-user",
       "--fork",
       "--kill-child",
@@ -197,6 +197,10 @@ function fstabLine(
       // The kernel lets a user namespace bind what has mounts below it only together with them.
       const bind = mountsBelow(source, mounts).length === 0 ? "bind" : "rbind";
       return `${field(source)} ${target} none ${bind},${READ_ONLY}${inheritedFlags(source, mounts)} 0 0`;
+    }
+    case "writable": {
+      const source = launch.placeOf(entry.source);
+      return `${field(source)} ${target} none bind,nosuid,nodev${inheritedFlags(source, mounts)} 0 0`;
     }
     case "device":
       return `${field(entry.target)} ${target} none bind 0 0`;

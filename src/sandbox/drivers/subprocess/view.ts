@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readlinkSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
 
 import type { Limits } from "../../../domain/limits.ts";
 
@@ -20,6 +20,8 @@ export type Entry =
       /** The source is a file, not a folder. */
       readonly isFile?: boolean;
     }
+  /** A folder of ours that what runs inside may write to. No guest has one. */
+  | { readonly kind: "writable"; readonly source: string; readonly target: string }
   | { readonly kind: "device"; readonly target: string }
   | { readonly kind: "link"; readonly target: string; readonly to: string }
   | { readonly kind: "tmpfs"; readonly target: string; readonly bytes: number }
@@ -78,6 +80,37 @@ export interface ViewParts {
   readonly extra?: readonly Entry[];
 }
 
+/** Programs, libraries and data of this machine, or of a root filesystem in its place. */
+export function programEntries(root: string | null): readonly Entry[] {
+  if (root !== null) return rootEntries(root);
+  return [...LIBRARY_FOLDERS, ...SHARED_DATA, ...STORES, ...PROGRAM_FOLDERS].flatMap(hostEntry);
+}
+
+/** What a sandbox has of its own in place of a root filesystem's. */
+const NOT_OF_ROOT = new Set(["dev", "proc", "sys", "tmp", "run", "whiskers"]);
+
+function rootEntries(root: string): readonly Entry[] {
+  return readdirSync(root, { withFileTypes: true }).flatMap((found): Entry[] => {
+    const [source, target] = [`${root}/${found.name}`, `/${found.name}`];
+    if (NOT_OF_ROOT.has(found.name)) return [];
+    if (found.isSymbolicLink()) return [{ kind: "link", target, to: readlinkSync(source) }];
+    return found.isDirectory() ? [{ kind: "read-only", source, target }] : [];
+  });
+}
+
+/** Devices and the kernel's file systems. */
+export function kernelEntries(): readonly Entry[] {
+  return [
+    ...DEVICES.map((target): Entry => ({ kind: "device", target })),
+    ...Object.entries(DEVICE_LINKS).map(([name, to]): Entry => ({
+      kind: "link",
+      target: `/dev/${name}`,
+      to,
+    })),
+    { kind: "proc", target: "/proc" },
+  ];
+}
+
 /** Sorted so that parents come first, and without what a mount of a parent shows already. */
 export function systemView(parts: ViewParts): readonly Entry[] {
   const shown = [
@@ -94,13 +127,7 @@ export function systemView(parts: ViewParts): readonly Entry[] {
     { kind: "read-only", source: parts.sdkFolder, target: INSIDE.sdk },
     ...(parts.dependenciesFolder === null ? [] : [readOnly(parts.dependenciesFolder, INSIDE.dependencies)]),
     ...(parts.extra ?? []),
-    ...DEVICES.map((target): Entry => ({ kind: "device", target })),
-    ...Object.entries(DEVICE_LINKS).map(([name, to]): Entry => ({
-      kind: "link",
-      target: `/dev/${name}`,
-      to,
-    })),
-    { kind: "proc", target: "/proc" },
+    ...kernelEntries(),
   ];
   return withoutCovered(entries);
 }
@@ -133,7 +160,7 @@ export function readOnly(source: string, target: string): Entry {
 }
 
 /** Every mount costs time at every start: none for what a mount of a parent shows already. */
-function withoutCovered(entries: readonly Entry[]): readonly Entry[] {
+export function withoutCovered(entries: readonly Entry[]): readonly Entry[] {
   const kept: Entry[] = [];
   const byDepth = entries.toSorted((a, b) => depth(a) - depth(b));
   for (const entry of byDepth) if (!kept.some((other) => covers(other, entry))) kept.push(entry);

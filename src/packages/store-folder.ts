@@ -8,12 +8,15 @@ import { digestFolder } from "./digest-folder.ts";
 import { listFolder } from "./list-folder.ts";
 import { readEntry } from "./read-entry.ts";
 
-/** A package in the store. */
-export interface StoredPackage {
+/** A folder in the store. */
+export interface StoredFolder {
   readonly digest: string;
   /** Absolute. */
   readonly folder: string;
 }
+
+/** What kinds of folders are kept, and below which folder of `home`. */
+export type Shelf = "packages" | "dependencies/trees";
 
 /**
  * Puts a copy of a folder into `<home>/packages/<hex of its digest>`, unless it is there already.
@@ -22,15 +25,19 @@ export interface StoredPackage {
  * @param source absolute, without links in it
  * @throws WhiskersError `package-unreadable`
  */
-export async function storePackage(source: string, home: string): Promise<StoredPackage> {
+export async function storeFolder(
+  source: string,
+  home: string,
+  shelf: Shelf = "packages",
+): Promise<StoredFolder> {
   const cacheFolder = path.join(home, "cache", "digests");
   const wanted = await digestFolder(source, cacheFolder);
-  const there = folderOf(home, wanted);
+  const there = folderOf(home, shelf, wanted);
   if (await isIntact(there, wanted, cacheFolder)) return { digest: wanted, folder: there };
-  const draft = path.join(home, "packages", `.draft-${process.pid}-${randomBytes(6).toString("hex")}`);
+  const draft = path.join(home, shelf, `.draft-${process.pid}-${randomBytes(6).toString("hex")}`);
   try {
     const digest = await copyFolder(source, draft);
-    const folder = folderOf(home, digest);
+    const folder = folderOf(home, shelf, digest);
     await putInPlace(draft, folder, () => isIntact(folder, digest, cacheFolder));
     return { digest, folder };
   } finally {
@@ -38,8 +45,15 @@ export async function storePackage(source: string, home: string): Promise<Stored
   }
 }
 
-function folderOf(home: string, digest: string): string {
-  return path.join(home, "packages", digest.slice("sha256:".length));
+/** A stored folder by its digest, or null when it is not there, or not as it was. */
+export async function findStored(home: string, shelf: Shelf, digest: string): Promise<StoredFolder | null> {
+  const folder = folderOf(home, shelf, digest);
+  const isThere = await isIntact(folder, digest, path.join(home, "cache", "digests"));
+  return isThere ? { digest, folder } : null;
+}
+
+function folderOf(home: string, shelf: Shelf, digest: string): string {
+  return path.join(home, shelf, digest.slice("sha256:".length));
 }
 
 /** Someone may have changed or half removed a copy; then it is made anew. */
