@@ -71,7 +71,7 @@ suite("dependencies", { timeout: 240_000 }, () => {
 
   test("what was installed has one digest on another day, by another umask, in another home", async () => {
     const source = javascriptPackage(place("elsewhere"), "2.1.3");
-    const before = process.umask(0o077);
+    const ownUmask = process.umask(0o077);
     try {
       const one = await install(source, place("home-077"), toolsIn(place("home-077")));
       process.umask(0o002);
@@ -79,7 +79,7 @@ suite("dependencies", { timeout: 240_000 }, () => {
       assert.equal(one.digest, two.digest);
       assert.notEqual(one.folder, two.folder);
     } finally {
-      process.umask(before);
+      process.umask(ownUmask);
     }
   });
 
