@@ -31,6 +31,14 @@ export interface Claim {
   readonly lost: AbortSignal;
 }
 
+export interface StartedTask {
+  readonly task: Task;
+  /** How often it was begun, this time included. */
+  readonly starts: number;
+  /** Since when it waited, milliseconds of Unix time. */
+  readonly queuedAtMs: number;
+}
+
 export interface Settlement {
   readonly claim: Claim;
   readonly run: RunRow;
@@ -54,9 +62,7 @@ export interface LocalQueue {
    * Writes down that these are about to be run, so that a task that ends its workers is known as such.
    * Returns each with how often it was begun; one whose task is settled or deleted is dropped.
    */
-  start(
-    claims: readonly Claim[],
-  ): Promise<ReadonlyMap<Claim, { readonly task: Task; readonly starts: number }>>;
+  start(claims: readonly Claim[]): Promise<ReadonlyMap<Claim, StartedTask>>;
   /**
    * Stores runs with their outputs and ends their claims, in one transaction. What comes of a claim
    * that was lost is refused: nothing of it is stored.

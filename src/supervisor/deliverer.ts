@@ -24,24 +24,41 @@ const GATHER_MS = 15;
 /** Deliveries taken at once: each may hold a large output. */
 const BATCH = 16;
 
+/** One step that was tried now, whatever came of it. Times are milliseconds of Unix time. */
+export interface TriedStep {
+  readonly name: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Null: it was made. */
+  readonly error: unknown;
+}
+
+/** What one time of working on a delivery was. */
+interface Tried {
+  readonly run: StoredRun;
+  readonly runId: string;
+  /** Since when its task was in our queue, and when this time began: milliseconds of Unix time. */
+  readonly taskQueuedAtMs: number;
+  readonly startedMs: number;
+  readonly elapsedMs: number;
+  readonly tried: readonly TriedStep[];
+}
+
 /** What a deliverer tells whoever watches it. */
 export type DeliveryEvent =
-  | {
+  | (Tried & {
       readonly type: "delivered";
-      readonly run: StoredRun;
-      readonly runId: string;
       readonly end: DeliveryEnd;
-      readonly elapsedMs: number;
-    }
+      /** When the end was in the database: Unix time. */
+      readonly settledMs: number;
+    })
   /** A service fails: tried again after so many seconds. */
-  | {
+  | (Tried & {
       readonly type: "delayed";
-      readonly run: StoredRun;
-      readonly runId: string;
       readonly step: string;
       readonly error: unknown;
       readonly retryAfterSeconds: number;
-    }
+    })
   /** The claim was lost: another process makes this delivery. */
   | { readonly type: "delivery-lost"; readonly taskId: string };
 
@@ -125,8 +142,13 @@ export class Deliverer {
 
   async #deliver(delivery: Delivery): Promise<void> {
     const run = readStoredRun(delivery);
-    const startedMs = performance.now();
-    const made = await this.#makeSteps(delivery, run, run.outcome);
+    const { runId, taskQueuedAtMs } = delivery;
+    const startedMs = Date.now();
+    const beganMs = performance.now();
+    const tried: TriedStep[] = [];
+    const made = await this.#makeSteps(delivery, run, run.outcome, tried);
+    const elapsedMs = performance.now() - beganMs;
+    const now: Tried = { run, runId, taskQueuedAtMs, startedMs, elapsedMs, tried };
     switch (made.result) {
       case "lost":
         this.#options.onEvent({ type: "delivery-lost", taskId: delivery.taskId });
@@ -135,7 +157,7 @@ export class Deliverer {
         await this.#options.queue.release([delivery]);
         return;
       case "later":
-        await this.#giveBack(delivery, run, made);
+        await this.#giveBack(delivery, now, made);
         return;
       case "done": {
         const { end, steps } = made;
@@ -145,14 +167,13 @@ export class Deliverer {
           this.#options.onEvent({ type: "delivery-lost", taskId: delivery.taskId });
           return;
         }
-        const elapsedMs = performance.now() - startedMs;
-        this.#options.onEvent({ type: "delivered", run, runId: delivery.runId, end, elapsedMs });
+        this.#options.onEvent({ type: "delivered", ...now, end, settledMs: Date.now() });
       }
     }
   }
 
   /** Whatever was made is in the database, or in the answer. */
-  async #makeSteps(delivery: Delivery, run: StoredRun, verdict: Outcome): Promise<Made> {
+  async #makeSteps(delivery: Delivery, run: StoredRun, verdict: Outcome, tried: TriedStep[]): Promise<Made> {
     const { queue, stop, steps: plan } = this.#options;
     const signal = AbortSignal.any([stop, delivery.lost]);
     const so = {
@@ -170,12 +191,18 @@ export class Deliverer {
       if (step === undefined) break;
       at += 1;
       if (known.has(step.name)) continue;
+      const startMs = Date.now();
+      const tell = (error: unknown): void => {
+        tried.push({ name: step.name, startMs, endMs: Date.now(), error });
+      };
       try {
         await retrying(RETRY, signal, () => {
           if (!queue.holds(delivery)) throw new WhiskersError("cancelled", "the claim was lost");
           return step.send(signal);
         });
+        tell(null);
       } catch (error) {
+        tell(error);
         if (!queue.holds(delivery)) return { result: "lost" };
         if (stop.aborted) return this.#keep(delivery, unrecorded, { result: "stopped" });
         const age = Date.now() - delivery.queuedAtMs;
@@ -204,15 +231,11 @@ export class Deliverer {
     return { result: "lost" };
   }
 
-  async #giveBack(
-    delivery: Delivery,
-    run: StoredRun,
-    made: Extract<Made, { result: "later" }>,
-  ): Promise<void> {
+  async #giveBack(delivery: Delivery, now: Tried, made: Extract<Made, { result: "later" }>): Promise<void> {
     const { queue, onEvent } = this.#options;
     const retryAfterSeconds = backoffSeconds(delivery.earlierClaims, LONGEST_WAIT_SECONDS);
     const { step, error } = made;
-    onEvent({ type: "delayed", run, runId: delivery.runId, step, error, retryAfterSeconds });
+    onEvent({ type: "delayed", ...now, step, error, retryAfterSeconds });
     await queue.defer(delivery, retryAfterSeconds);
   }
 }

@@ -13,10 +13,25 @@ export type SupervisorEvent =
       readonly run: Run | null;
       /** As it was stored. */
       readonly runId: string;
+      /** Since when it was in the queue, when a slot took it, and when all of it was stored: Unix time. */
+      readonly queuedAtMs: number;
+      readonly startedMs: number;
+      readonly storedMs: number;
       /** From being taken by a slot until the outcome, milliseconds. */
       readonly elapsedMs: number;
       /** When set, the task is run again after so many seconds. */
       readonly retryAfterSeconds: number | null;
+    }
+  /** What it needs was made ready, or could not be. Times are milliseconds of Unix time. */
+  | {
+      readonly type: "fetched";
+      readonly task: Task;
+      readonly queuedAtMs: number;
+      readonly claimedMs: number;
+      readonly startedMs: number;
+      readonly endedMs: number;
+      /** Null: it is ready. */
+      readonly error: unknown;
     }
   /** What it needs cannot be had now: it goes back without having been begun. */
   | {

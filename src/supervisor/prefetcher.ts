@@ -42,13 +42,15 @@ interface Exits {
   readonly ready: (claims: readonly Claim[]) => void;
   /** How many are ready and wait for a slot. */
   readonly waiting: () => number;
-  readonly fail: (claim: Claim, task: Task, error: unknown) => Promise<void>;
+  readonly fail: (claim: Claim, task: Task, queuedAtMs: number, error: unknown) => Promise<void>;
 }
 
 interface Wanted {
   readonly claim: Claim;
   readonly task: Task;
   readonly queuedAtMs: number;
+  /** Unix time, milliseconds. */
+  readonly claimedMs: number;
 }
 
 /**
@@ -131,7 +133,7 @@ export class Prefetcher {
         for (const claim of ours) {
           const read = found.get(claim);
           if (read === undefined) await queue.release([claim]);
-          else this.#wanted.push({ claim, ...read });
+          else this.#wanted.push({ claim, ...read, claimedMs: Date.now() });
         }
         this.#fetchNow.wake();
       }
@@ -159,12 +161,20 @@ export class Prefetcher {
 
   async #fetch(wanted: Wanted): Promise<void> {
     const { claim, task } = wanted;
+    const startedMs = Date.now();
+    const tell = (error: unknown): void => {
+      const { queuedAtMs, claimedMs } = wanted;
+      const endedMs = Date.now();
+      this.#around.onEvent({ type: "fetched", task, queuedAtMs, claimedMs, startedMs, endedMs, error });
+    };
     this.#fetching += 1;
     try {
       await this.#prefetch.fetch(task, AbortSignal.any([this.#around.drain, claim.lost]));
+      tell(null);
       this.#running += 1;
       this.#exits.ready([claim]);
     } catch (error) {
+      tell(error);
       await this.#prefetch.forget(task.id);
       await this.#failed(wanted, error);
     } finally {
@@ -180,7 +190,7 @@ export class Prefetcher {
       return;
     }
     if (!mayHelpLater(error) || Date.now() - queuedAtMs > this.#prefetch.giveUpMs) {
-      await this.#exits.fail(claim, task, error);
+      await this.#exits.fail(claim, task, queuedAtMs, error);
       return;
     }
     const retryAfterSeconds = backoffSeconds(queue.earlierClaims(claim), LONGEST_WAIT_SECONDS);

@@ -27,6 +27,7 @@ import type { RunOptions } from "../sandbox/sandboxes.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Metrics, openMetrics } from "../telemetry/metrics.ts";
 import { startOperationsServer } from "../telemetry/operations-server.ts";
+import { openTraces } from "../telemetry/traces.ts";
 import { Deliverer } from "./deliverer.ts";
 import { deliverySteps, type Destinations } from "./delivery-plan.ts";
 import { type DerivedRawBounds, tooManyRaws } from "./derived-raws.ts";
@@ -37,7 +38,8 @@ import { openRawFolder } from "./raw-folder.ts";
 import { reconcile } from "./reconcile.ts";
 import { RunningNotices } from "./running-notices.ts";
 import { Supervisor } from "./supervise.ts";
-import { watcher } from "./watch.ts";
+import { tracer } from "./trace-events.ts";
+import { type AnyEvent, watcher } from "./watch.ts";
 
 /** How often the database is looked at for work that other processes left, milliseconds. */
 const DATABASE_POLL_MS = 1000;
@@ -127,7 +129,12 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   // would never find them.
   boss.supervise().catch(onError);
 
-  const watch = watcher(log, metrics);
+  const logged = watcher(log, metrics);
+  const traced = await openTracer(options, undo);
+  const watch = (event: AnyEvent): void => {
+    logged(event);
+    traced?.(event);
+  };
   const timed = AbortSignal.any([options.stop, background.signal]);
   const notices = clients === null ? null : new RunningNotices(clients.mula, timed);
   const destinations: Destinations | null =
@@ -285,6 +292,17 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     background.abort();
     await Promise.all(guarded);
   }
+}
+
+/** Null: nobody wants traces. */
+async function openTracer(
+  { supervisor: { spanEndpoint: endpoint }, version, log }: RunSupervisorOptions,
+  undo: AsyncDisposableStack,
+): Promise<((event: AnyEvent) => void) | null> {
+  if (endpoint === null) return null;
+  const traces = await openTraces({ endpoint, version, log });
+  undo.defer(() => traces.close());
+  return tracer(traces);
 }
 
 interface Clients {

@@ -5,7 +5,7 @@ import type { Run } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
 import { messageOf } from "../domain/unknown.ts";
 import { ERRORS, WhiskersError } from "../errors.ts";
-import type { Claim, LocalQueue, Settlement } from "../intake/local-queue.ts";
+import type { Claim, LocalQueue, Settlement, StartedTask } from "../intake/local-queue.ts";
 import { backoffSeconds } from "./backoff.ts";
 import { ClaimWindow } from "./claim-window.ts";
 import type { SlotHistory } from "./claim-window.ts";
@@ -68,7 +68,7 @@ export class Supervisor {
   readonly #failure = new AbortController();
   readonly #window = new ClaimWindow();
   readonly #prefetcher: Prefetcher | null;
-  readonly #starts: GroupCommit<Claim, { readonly task: Task; readonly starts: number } | null>;
+  readonly #starts: GroupCommit<Claim, StartedTask | null>;
   readonly #settlements: GroupCommit<Settlement, boolean>;
   /** There may be work. */
   readonly #work = new Wakeup();
@@ -101,7 +101,7 @@ export class Supervisor {
               this.#work.wake();
             },
             waiting: () => this.#window.size,
-            fail: (claim, task, error) => this.#failUnbegun(claim, task, error),
+            fail: (claim, task, queuedAtMs, error) => this.#failUnbegun(claim, task, queuedAtMs, error),
           });
   }
 
@@ -214,7 +214,7 @@ export class Supervisor {
     const { stop, onEvent, maxStarts } = this.#options;
     const begun = await this.#starts.add(claim);
     if (begun === null) return null;
-    const { task, starts } = begun;
+    const { task, starts, queuedAtMs } = begun;
     onEvent({ type: "started", task, starts, lost: claim.lost });
     const startedAt = new Date();
     const startedMs = performance.now();
@@ -223,7 +223,7 @@ export class Supervisor {
     if (stop.aborted && outcome.status === "failed" && outcome.code === "cancelled") return null;
     const retryAfterSeconds = starts < maxStarts ? retryDelay(outcome, starts) : null;
     const elapsedMs = performance.now() - startedMs;
-    return { claim, task, outcome, run, starts, retryAfterSeconds, startedAt, elapsedMs };
+    return { claim, task, outcome, run, starts, queuedAtMs, retryAfterSeconds, startedAt, elapsedMs };
   }
 
   async #runSafely(task: Task, signal: AbortSignal): Promise<Ended> {
@@ -236,24 +236,33 @@ export class Supervisor {
   }
 
   /** It will never be ready: its failure is its outcome. */
-  async #failUnbegun(claim: Claim, task: Task, error: unknown): Promise<void> {
-    const at = { startedAt: new Date(), elapsedMs: 0 };
+  async #failUnbegun(claim: Claim, task: Task, queuedAtMs: number, error: unknown): Promise<void> {
+    const at = { queuedAtMs, startedAt: new Date(), elapsedMs: 0 };
     await this.#store({ claim, task, ...failureOf(error), starts: 0, retryAfterSeconds: null, ...at });
   }
 
   async #store(finished: Finished): Promise<void> {
-    const { claim, task, outcome, run, retryAfterSeconds, elapsedMs } = finished;
+    const { claim, task, outcome, run, retryAfterSeconds, queuedAtMs, elapsedMs } = finished;
     const row = runRow(task, outcome, run, {
       starts: finished.starts,
       startedAt: finished.startedAt,
       endedAt: new Date(finished.startedAt.getTime() + elapsedMs),
     });
     const stored = await this.#settlements.add({ claim, run: row, retryAfterSeconds });
-    this.#options.onEvent(
-      stored
-        ? { type: "finished", task, outcome, run, runId: row.id, elapsedMs, retryAfterSeconds }
-        : { type: "refused", task },
-    );
+    if (!stored) {
+      this.#options.onEvent({ type: "refused", task });
+      return;
+    }
+    const times = { queuedAtMs, startedMs: finished.startedAt.getTime(), storedMs: Date.now(), elapsedMs };
+    this.#options.onEvent({
+      type: "finished",
+      task,
+      outcome,
+      run,
+      runId: row.id,
+      ...times,
+      retryAfterSeconds,
+    });
   }
 }
 
@@ -266,6 +275,7 @@ interface Finished extends Ended {
   readonly claim: Claim;
   readonly task: Task;
   readonly starts: number;
+  readonly queuedAtMs: number;
   readonly retryAfterSeconds: number | null;
   readonly startedAt: Date;
   readonly elapsedMs: number;

@@ -19,6 +19,8 @@ export function watcher(log: Log, metrics: Metrics): (event: AnyEvent) => void {
       case "finished":
         finished(event, log, metrics);
         return;
+      case "fetched":
+        return;
       case "deferred":
         log.warn("task deferred", {
           ...idsOf(event.task),
