@@ -33,7 +33,8 @@ describe("cgroups of version 2, on a kernel of their own", { skip: whyNoMachine(
     t.diagnostic(said.split("\n").find((line) => line.startsWith("cgroups:")) ?? "");
     assert.match(said, /^0::\/service$/mu, said);
     assert.match(said, /^cgroups: cgroup v2 cpu cpuacct memory pids$/mu, said);
-    for (const part of PARTS) assert.match(said, new RegExp(`^\\s*ok \\d+ - ${part}(?!.*# SKIP)`, "mu"), said);
+    for (const part of PARTS)
+      assert.match(said, new RegExp(`^\\s*ok \\d+ - ${part}(?!.*# SKIP)`, "mu"), said);
     assert.doesNotMatch(said, /^\s*not ok/mu, said);
     const left = [...said.matchAll(/^left: (?<file>.*)$/gmu)].map((found) => found.groups?.["file"]);
     assert.deepEqual(left, ["/sys/fs/cgroup/service/whiskers-runner/cgroup.procs"]);
