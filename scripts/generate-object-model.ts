@@ -8,12 +8,13 @@ import { dirname, join } from "node:path";
 import { hostTable } from "./object-model/host-table.ts";
 import { jsonSchemas } from "./object-model/json-schemas.ts";
 import { readModel, REPOSITORY } from "./object-model/model.ts";
+import { openkatStandIn } from "./object-model/openkat-stand-in.ts";
 import { pythonClasses } from "./object-model/python-classes.ts";
 import { typescriptClasses } from "./object-model/typescript-classes.ts";
 
 const model = readModel();
 const files = new Map(
-  [jsonSchemas, hostTable, pythonClasses, typescriptClasses].flatMap((generate) => [...generate(model)]),
+  [jsonSchemas, hostTable, pythonClasses, typescriptClasses, openkatStandIn].flatMap((generate) => [...generate(model)]),
 );
 
 process.exitCode = process.argv.includes("--check") ? check() : write();

@@ -2,6 +2,7 @@
 
     WHISKERS_PACKAGE     folder of the normalizer
     WHISKERS_ENTRYPOINT  "module:callable" in it
+    WHISKERS_CONVENTION  how it is called: `openkat`, or left out: run(meta, raw)
     WHISKERS_STATE       fresh | reuse | fork (protocol/README.md, State policies)
     WHISKERS_SHARED      1: serves several packages; each run names its own (sdk/python/README.md)
     WHISKERS_DEPENDENCIES  not set, or a folder with `python/` in it: libraries that the normalizer asks for
@@ -73,7 +74,7 @@ def _serve_package(fd_in, fd_out):
     try:
         # In place of the SDK's own folder, which Python put there.
         sys.path[0] = os.environ["WHISKERS_PACKAGE"]
-        function = load(sys.path[0], os.environ["WHISKERS_ENTRYPOINT"])
+        function = load(sys.path[0], os.environ["WHISKERS_ENTRYPOINT"], os.environ.get("WHISKERS_CONVENTION"))
     except BaseException as error:
         frames.send(fd_out, frames.FAILED, 0, failure.payload(error, "load"))
         os._exit(1)
@@ -121,7 +122,7 @@ def _serve_shared(fd_in, fd_out):
         number, request, _raws = run
         folder = request["load"]["folder"]
         try:
-            function = packages.enter(folder, request["load"]["entrypoint"])
+            function = packages.enter(folder, request["load"]["entrypoint"], request["load"].get("convention"))
         except BaseException as error:
             frames.send(fd_out, frames.FAILED, number, failure.payload(error))
         else:
@@ -135,6 +136,14 @@ def _send_ready(fd_out, fork):
     version = "%d.%d.%d" % sys.version_info[:3]
     text = (
         '{"protocols":[1],"sdk":{"name":"whiskers-python","version":"%s"},'
-        '"language":{"name":"python","version":"%s"},"fork":%s}' % (VERSION, version, "true" if fork else "false")
+        '"language":{"name":"python","version":"%s"},%s"fork":%s}'
+        % (VERSION, version, _models(), "true" if fork else "false")
     )
     frames.send(fd_out, frames.READY, 0, text.encode("ascii"))
+
+
+def _models():
+    """Whose object classes a normalizer of OpenKAT's convention got, as part of `ready`."""
+    openkat = sys.modules.get("whiskers.openkat")
+    found = None if openkat is None else openkat.models()
+    return "" if found is None else '"models":"%s",' % found

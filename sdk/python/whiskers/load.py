@@ -3,13 +3,17 @@
 import sys
 
 
-def load(folder, entrypoint):
+def load(folder, entrypoint, convention=None):
     """The function that `entrypoint` ("module:callable") names in `folder`, which comes first on the path.
 
-    This is the place where a function of another convention is to be wrapped into `run(meta, raw)`.
+    `convention`: `openkat`, or None: its own. A function of another convention is wrapped into `run(meta, raw)`.
 
     :raises BaseException: whatever the normalizer's module raises
     """
+    if convention == "openkat":
+        from whiskers.openkat import load_openkat
+
+        return load_openkat(folder, entrypoint)
     module_name, _, attribute = entrypoint.partition(":")
     if sys.path[:1] != [folder]:
         sys.path.insert(0, folder)
@@ -32,13 +36,19 @@ class SharedPackages:
         self._packages = {}
         self._common = frozenset(sys.modules)
 
-    def enter(self, folder, entrypoint):
+    def enter(self, folder, entrypoint, convention=None):
         """Makes the package the current one and returns its function. Call `leave` after its run."""
         modules, functions = self._packages.setdefault(folder, ({}, {}))
         sys.path.insert(0, folder)
         sys.modules.update(modules)
+        for name, module in modules.items():
+            _tie(name, module)
         if entrypoint not in functions:
-            functions[entrypoint] = load(folder, entrypoint)
+            functions[entrypoint] = load(folder, entrypoint, convention)
+        elif convention == "openkat":
+            from whiskers.openkat import enter
+
+            enter(folder)
         return functions[entrypoint]
 
     def leave(self, folder):
@@ -48,8 +58,24 @@ class SharedPackages:
             if _lies_in(module, folder):
                 modules[name] = module
                 del sys.modules[name]
+                _tie(name, None)
         while folder in sys.path:
             sys.path.remove(folder)
+        openkat = sys.modules.get("whiskers.openkat")
+        if openkat is not None:
+            openkat.leave(folder)
+
+
+def _tie(name, module):
+    """Sets or removes a module as an attribute of the package above it, where that is another's."""
+    parent_name, _, child = name.rpartition(".")
+    parent = sys.modules.get(parent_name)
+    if parent is None:
+        return
+    if module is not None:
+        setattr(parent, child, module)
+    elif hasattr(parent, child):
+        delattr(parent, child)
 
 
 def _lies_in(module, folder):

@@ -1,0 +1,3 @@
+"""A stand-in for OpenKAT's package `boefjes`: what normalizers import of it (docs/openkat-normalizers.md)."""
+
+STAND_IN = True

@@ -1,0 +1,1 @@
+"""What normalizers import of OpenKAT's worker."""

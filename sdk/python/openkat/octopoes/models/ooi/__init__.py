@@ -1,0 +1,1 @@
+"""OpenKAT's object types, by subject."""
