@@ -14,7 +14,9 @@ import { typescriptClasses } from "./object-model/typescript-classes.ts";
 
 const model = readModel();
 const files = new Map(
-  [jsonSchemas, hostTable, pythonClasses, typescriptClasses, openkatStandIn].flatMap((generate) => [...generate(model)]),
+  [jsonSchemas, hostTable, pythonClasses, typescriptClasses, openkatStandIn].flatMap((generate) => [
+    ...generate(model),
+  ]),
 );
 
 process.exitCode = process.argv.includes("--check") ? check() : write();

@@ -68,6 +68,7 @@ export async function runTask(
       normalizer: { id: pkg.manifest.id, version: pkg.manifest.version },
       packageDigest: pkg.digest,
       environment: result.environment,
+      ...(result.models === undefined ? {} : { models: result.models }),
       rawId: raw.id,
       rawBytes: raw.sizeBytes,
       rawSha256: raw.sha256,

@@ -83,7 +83,7 @@ function objectType(type: ModelType): Json {
         type: "string",
       },
       scan_profile: { description: "A record of its own; here only null.", type: "null" },
-      user_id: { type: "null" },
+      user_id: { description: "The user of OpenKAT whose object it is.", type: ["integer", "null"] },
       ...Object.fromEntries(type.fields.map((field) => [field.name, fieldSchema(field)])),
     },
     required: ["object_type", ...type.fields.filter(({ required }) => required).map(({ name }) => name)],

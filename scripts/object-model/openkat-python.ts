@@ -136,8 +136,7 @@ export const READABLE: Readonly<Record<string, string>> = {
   DNSPTRRecord: "{address.address} -> {hostname.name}",
   DNSCAARecord: "{hostname.name} CAA {value}",
   DNSSPFRecord: "SPF Record of {dns_txt_record.hostname.name}",
-  DNSSPFMechanismIP:
-    "SPF {qualifier}{mechanism}:{ip.address} for {spf_record.dns_txt_record.hostname.name}",
+  DNSSPFMechanismIP: "SPF {qualifier}{mechanism}:{ip.address} for {spf_record.dns_txt_record.hostname.name}",
   DNSSPFMechanismHostname:
     "SPF {qualifier}{mechanism}:{hostname.name} for {spf_record.dns_txt_record.hostname.name}",
   DNSSPFMechanismNetBlock:

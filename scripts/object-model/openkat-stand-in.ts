@@ -2,14 +2,14 @@ import { GENERATED_BY } from "./model.ts";
 import type { GeneratedFiles, Model, ModelField, ModelType } from "./model.ts";
 import { MEMBERS, MODULES, OTHER_ENUMS, READABLE } from "./openkat-python.ts";
 
-const FOLDER = "sdk/python/openkat/octopoes";
+const FOLDER = "sdk/python/openkat";
 
 /** The stand-in of OpenKAT's Python modules: a table of the object model, and modules that offer what is in it. */
 export function openkatStandIn(model: Model): GeneratedFiles {
   return new Map([
-    [`${FOLDER}/_stand_in/table.py`, table(model)],
+    [`${FOLDER}/openkat_stand_in/table.py`, table(model)],
     ...Object.entries(MODULES).map(
-      ([name, names]) => [`${FOLDER}/models/ooi/${name}.py`, moduleOf(name, names)] as const,
+      ([name, names]) => [`${FOLDER}/octopoes/models/ooi/${name}.py`, moduleOf(name, names)] as const,
     ),
   ]);
 }
@@ -21,7 +21,7 @@ function moduleOf(name: string, names: readonly string[]): string {
     GENERATED_BY,
     '"""',
     "",
-    "from octopoes._stand_in.make import offer",
+    "from openkat_stand_in.make import offer",
     "",
     "__all__ = (",
     ...names.map((one) => `    ${text(one)},`),

@@ -58,6 +58,9 @@ export type ProtectionName =
   | "open-files-limit"
   | "cpu-limit";
 
+/** Whose classes for OpenKAT's objects a normalizer of its convention used: its own, or the stand-in of them. */
+export type Models = "installed" | "stand-in";
+
 /** What the sandbox layer returns of one run. Records went to the sink while it ran. */
 export interface RunResult {
   readonly outcome: Outcome;
@@ -70,6 +73,8 @@ export interface RunResult {
   readonly runtime: { readonly driver: string; readonly version: string };
   /** Interpreter and all else that the run depended on and the package does not hold. */
   readonly environment: { readonly name: string; readonly version: string; readonly digest: string | null };
+  /** As the guest says; absent: it did not use any. */
+  readonly models?: Models;
   readonly state: StatePolicy;
   /** What the run was allowed: the defaults, the package's wishes and the caller's, in rising order. */
   readonly limits: Limits;

@@ -10,6 +10,8 @@ export type Guest =
       readonly module: string;
       /** Callable in that module. */
       readonly callable: string;
+      /** Of OpenKAT's own normalizers: `run(input_ooi, raw)`, with OpenKAT's classes. Absent: `run(meta, raw)`. */
+      readonly convention?: "openkat";
     }
   | {
       readonly kind: "javascript";

@@ -1,5 +1,5 @@
 import type { Limits } from "./limits.ts";
-import type { LogEntry, Outcome, Protection, Usage } from "./outcome.ts";
+import type { LogEntry, Models, Outcome, Protection, Usage } from "./outcome.ts";
 import type { StatePolicy } from "./package.ts";
 import type { Records } from "./record.ts";
 
@@ -18,6 +18,8 @@ export interface RunRecord {
   readonly packageDigest: string;
   /** Interpreter and all else that the run depended on and the package does not hold. */
   readonly environment: { readonly name: string; readonly version: string; readonly digest: string | null };
+  /** Of a normalizer of OpenKAT's convention, as its guest says: whose classes it used. */
+  readonly models?: Models;
   readonly rawId: string;
   readonly rawBytes: number;
   /** Lower-case hex, as are the following. */

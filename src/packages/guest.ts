@@ -15,6 +15,9 @@ const ENVIRONMENTS = [
   "php",
 ] as const;
 
+/** Module of OpenKAT's own normalizers, and the function in it. */
+const OPENKAT_ENTRYPOINT = "normalize:run";
+
 const IDENTIFIER = String.raw`[\p{L}_][\p{L}\p{N}_]*`;
 const PYTHON_ENTRYPOINT = new RegExp(
   `^(?<module>${IDENTIFIER}(?:\\.${IDENTIFIER})*)(?::(?<callable>${IDENTIFIER}))?$`,
@@ -23,8 +26,20 @@ const PYTHON_ENTRYPOINT = new RegExp(
 const JAVASCRIPT_ENTRYPOINT =
   /^(?<file>[^:\u0000-\u001f]{1,255}\.(?:ts|mts|cts|js|mjs|cjs))(?::(?<export>[\p{L}_$][\p{L}\p{N}_$]*))?$/u;
 
-/** `environment` and `entrypoint` of normalizer.json: how the guest is started. */
-export function parseGuest(environment: unknown, entrypoint: unknown, complain: Complaint): Guest {
+/** Whether a normalizer.json is one of OpenKAT's own, which says nothing of how it is run. */
+export function isOpenKatManifest(json: Readonly<Record<string, unknown>>): boolean {
+  return json["environment"] === undefined && json["entrypoint"] === undefined;
+}
+
+/** `environment`, `entrypoint` and `convention` of normalizer.json: how the guest is started. */
+export function parseGuest(json: Readonly<Record<string, unknown>>, complain: Complaint): Guest {
+  const { environment, entrypoint, convention } = json;
+  if (convention !== undefined && convention !== "openkat") {
+    throw complain("convention", convention, '"openkat", or nothing for run(meta, raw)');
+  }
+  if (convention === "openkat" || isOpenKatManifest(json)) {
+    return openKatGuest(environment ?? "python", entrypoint ?? OPENKAT_ENTRYPOINT, complain);
+  }
   if (environment === undefined && Array.isArray(entrypoint)) return commandGuest(entrypoint, complain);
   if (typeof environment !== "string") {
     throw complain("environment", environment, '"python", "python:3.11", "node" or "command"');
@@ -56,12 +71,21 @@ export function parseGuest(environment: unknown, entrypoint: unknown, complain: 
   }
 }
 
+function openKatGuest(environment: unknown, entrypoint: unknown, complain: Complaint): Guest {
+  const found = /^python(?::(?<version>.*))?$/su.exec(typeof environment === "string" ? environment : "");
+  if (typeof environment !== "string" || found === null) {
+    throw complain("environment", environment, '"python" or "python:3.11" for a normalizer of OpenKAT\'s');
+  }
+  const guest = pythonGuest(environment, found.groups?.["version"] ?? null, entrypoint, complain);
+  return { ...guest, convention: "openkat" };
+}
+
 function pythonGuest(
   environment: string,
   version: string | null,
   entrypoint: unknown,
   complain: Complaint,
-): Guest {
+): Guest & { readonly kind: "python" } {
   if (version !== null && !/^3\.(?:[89]|[1-9]\d)$/u.test(version)) {
     throw complain("environment", environment, 'a version of Python from 3.8 on, as "python:3.11"');
   }

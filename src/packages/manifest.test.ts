@@ -48,6 +48,23 @@ const ACCEPTED: readonly (readonly [object, object])[] = [
     { guest: { kind: "python", version: "3.11", module: "pkg.normalize", callable: "run" } },
   ],
   [
+    { id: "x", name: "X", description: "", enabled: false, consumes: ["boefje/x"] },
+    {
+      description: null,
+      guest: { kind: "python", version: null, module: "normalize", callable: "run", convention: "openkat" },
+    },
+  ],
+  [
+    { id: "x", name: "X", convention: "openkat", environment: "python:3.13" },
+    {
+      guest: { kind: "python", version: "3.13", module: "normalize", callable: "run", convention: "openkat" },
+    },
+  ],
+  [
+    { ...BASE, entrypoint: "pkg.a:b", convention: "openkat", dependencies: "requirements.txt" },
+    { guest: { kind: "python", version: null, module: "pkg.a", callable: "b", convention: "openkat" } },
+  ],
+  [
     { ...BASE, environment: "node", entrypoint: "./src/normalize.ts:default_run" },
     { guest: { kind: "javascript", file: "src/normalize.ts", export: "default_run" } },
   ],
@@ -140,6 +157,13 @@ const REJECTED: readonly (readonly [object, RegExp])[] = [
   [{ ...BASE, created: 5 }, /created is 5/u],
   [{ id: "x", name: "X", entrypoint: "a:b" }, /environment is missing/u],
   [{ id: "x", name: "X", environment: "python" }, /entrypoint is missing: expected "module:function"/u],
+  [{ ...BASE, convention: "openkta" }, /convention is "openkta": expected "openkat"/u],
+  [{ ...BASE, environment: "node", convention: "openkat" }, /environment is "node": expected "python"/u],
+  [
+    { id: "x", name: "X", convention: "openkat", entrypoint: ["a"] },
+    /entrypoint is \["a"\]: expected "module/u,
+  ],
+  [{ id: "x", name: "X", enviroment: "python" }, /enviroment .*did you mean "environment"/u],
   [{ ...BASE, environment: "pyhton" }, /did you mean "python"/u],
   [{ ...BASE, environment: "python:2.7" }, /3\.8/u],
   [{ ...BASE, environment: "python:3.11:2" }, /python/u],
@@ -197,6 +221,11 @@ suite("parseManifest", () => {
       // A bound of a text with a unit is beyond a schema.
       assert.ok(!validates(manifest), `the schema takes ${JSON.stringify(manifest)}`);
     }
+  });
+  test("keys that OpenKAT ignores in a manifest of its own are ignored", () => {
+    const manifest = { id: "x", name: "X", something_else: { a: 1 } };
+    assert.equal(parseManifest(JSON.stringify(manifest)).id, "x");
+    assert.throws(() => parseManifest(JSON.stringify({ ...BASE, something_else: 1 })), /no such key/u);
   });
   test("what is no JSON object is refused with a reason", () => {
     for (const text of ["", "{", "[]", "null", "3", '{"id": "x",}', "\u0000"]) {

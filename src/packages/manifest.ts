@@ -3,7 +3,7 @@ import { didYouMean } from "../domain/closest.ts";
 import type { Manifest } from "../domain/package.ts";
 import { isObject, messageOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
-import { parseGuest } from "./guest.ts";
+import { isOpenKatManifest, parseGuest } from "./guest.ts";
 import { LIMIT_KEYS, parseLimit } from "./limits.ts";
 import { type Complaint, complainAbout } from "./manifest-error.ts";
 import { parseRequirements } from "./requirements.ts";
@@ -20,6 +20,7 @@ const OWN_KEYS = [
   "produces",
   "environment",
   "entrypoint",
+  "convention",
   "dependencies",
   "limits",
   "schema",
@@ -39,17 +40,21 @@ export function parseManifest(text: string, file = "normalizer.json"): Manifest 
   const complain = complainAbout(file);
   const json = parseObject(text, file);
   for (const key of Object.keys(json)) {
-    if (!KEYS.includes(key)) throw complain(key, json[key], `no such key${didYouMean(key, KEYS)}`);
+    if (KEYS.includes(key)) continue;
+    const hint = didYouMean(key, KEYS);
+    // OpenKAT ignores keys that it does not know. But a typing error must not make a package one of OpenKAT's.
+    if (hint !== "" || !isOpenKatManifest(json)) throw complain(key, json[key], `no such key${hint}`);
   }
   checkOpenKatKeys(json, complain);
   const id = matching(json, "id", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u, ID, complain);
-  const guest = parseGuest(json["environment"], json["entrypoint"], complain);
+  const guest = parseGuest(json, complain);
   return {
     id,
     name:
       boundedText(json, "name", 256, complain) ??
       missing("name", "a text of at most 256 characters", complain),
-    description: boundedText(json, "description", 4096, complain),
+    // OpenKAT takes an empty one.
+    description: json["description"] === "" ? null : boundedText(json, "description", 4096, complain),
     // 16: what Bytes can store.
     version: boundedText(json, "version", 16, complain),
     consumes: [...new Set([...textList(json, "consumes", 64, complain), `normalizer/${id}`])],

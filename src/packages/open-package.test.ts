@@ -252,6 +252,18 @@ suite("openPackage", () => {
     writeFileSync(path.join(source, "normalizer.json"), '{"id":"p","name":"P","entrypoint":["./tool"]}');
     assert.equal((await openPackage(source, { home })).manifest.id, "p");
   });
+
+  test("a folder without environment and entrypoint is one of OpenKAT's when it has a normalize.py", async () => {
+    writeFileSync(path.join(source, "normalizer.json"), '{"id":"p","name":"P"}');
+    const { manifest } = await openPackage(source, { home });
+    assert.partialDeepStrictEqual(manifest.guest, { kind: "python", convention: "openkat" });
+    rmSync(path.join(source, "link.py"));
+    rmSync(path.join(source, "normalize.py"));
+    await assert.rejects(openPackage(source, { home }), {
+      code: "manifest-invalid",
+      message: /one of OpenKAT's, which has a normalize\.py beside it, and there is none/u,
+    });
+  });
 });
 
 const MANIFEST = '{"id":"p","name":"P","environment":"python","entrypoint":"normalize:run"}';

@@ -22,6 +22,7 @@ export async function openPackage(folder: string, { home }: { readonly home: str
   const stored = await storeFolder(source, path.resolve(home));
   const manifest = await readManifest(stored.folder, folder);
   await checkProgram(manifest.guest, stored.folder, folder);
+  await checkOpenKat(manifest.guest, stored.folder, folder);
   return { manifest, digest: stored.digest, folder: stored.folder, root: null, dependencies: null };
 }
 
@@ -80,4 +81,28 @@ async function checkProgram(guest: Guest, folder: string, shownAs: string): Prom
         (mode === null ? "no such file in this folder" : "that file is not executable (chmod +x)"),
     );
   }
+}
+
+/** A manifest that says nothing of how it is run may be one of OpenKAT's, or not finished yet. */
+async function checkOpenKat(guest: Guest, folder: string, shownAs: string): Promise<void> {
+  if (guest.kind !== "python" || guest.convention !== "openkat") return;
+  const module = guest.module.replaceAll(".", "/");
+  const found = await Promise.all([
+    isFile(`${folder}/${module}.py`),
+    isFile(`${folder}/${module}/__init__.py`),
+  ]);
+  if (!found.includes(true)) {
+    throw new WhiskersError(
+      "manifest-invalid",
+      `${path.join(shownAs, "normalizer.json")}: a manifest without environment and entrypoint is one of OpenKAT's, ` +
+        `which has a ${module}.py beside it, and there is none: expected "environment" and "entrypoint", or ${module}.py`,
+    );
+  }
+}
+
+function isFile(file: string): Promise<boolean> {
+  return stat(file).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
 }

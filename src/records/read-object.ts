@@ -50,6 +50,8 @@ function readFields(type: ObjectType, value: Readonly<Record<string, unknown>>, 
   const values: Record<string, unknown> = { object_type: type.name, primary_key: "" };
   const links: Link[] = [];
   let known = readHead(value, place.nested, report);
+  // What a user of OpenKAT made carries the user, and is declared by a normalizer.
+  if (typeof value["user_id"] === "number") values["user_id"] = value["user_id"];
   for (const field of type.fields) {
     const given = value[field.name];
     if (given !== undefined) known += 1;
@@ -120,7 +122,8 @@ function readHead(
   }
   if (userId !== undefined) {
     known += 1;
-    if (userId !== null) report(new Problem("an object has no user; it must be null or absent", "/user_id"));
+    const isUser = userId === null || (typeof userId === "number" && Number.isSafeInteger(userId));
+    if (!isUser) report(unlike(userId, "a whole number or null").below("user_id"));
   }
   return known;
 }

@@ -56,7 +56,8 @@ for (const name of objectTypeNames()) {
       assert.deepEqual(await both({ ...example(type, true), "x/y": 1 }, false, "unknown"), ["/x~1y"]);
       await both({ ...example(type, true), object_type: `${name}x` }, false, "type");
       await both({ ...example(type, true), scan_profile: {} }, false, "profile");
-      await both({ ...example(type, true), user_id: 1 }, false, "user");
+      await both({ ...example(type, true), user_id: 1 }, true, "user");
+      await both({ ...example(type, true), user_id: "1" }, false, "user");
       await both({ ...example(type, true), primary_key: null }, false, "primary key null");
     });
   });

@@ -86,6 +86,11 @@ const BROKEN: readonly Case[] = [
   { name: "ready without protocols", code: "protocol-violation", guest: `send(READY, 0, {})` },
   { name: "ready that is a list", code: "protocol-violation", guest: `send(READY, 0, b"[]")` },
   {
+    name: "ready with models that there are not",
+    code: "protocol-violation",
+    guest: `send(READY, 0, {"protocols": [1], "models": "mine"})`,
+  },
+  {
     name: "ready with wrong protocols",
     code: "protocol-violation",
     guest: `send(READY, 0, {"protocols": ["1"]})`,

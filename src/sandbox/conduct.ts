@@ -1,6 +1,6 @@
 import type { Limits } from "../domain/limits.ts";
 import type { NormalizerMeta } from "../domain/meta.ts";
-import type { Outcome, RunResult, Usage } from "../domain/outcome.ts";
+import type { Models, Outcome, RunResult, Usage } from "../domain/outcome.ts";
 import type { StatePolicy } from "../domain/package.ts";
 import type { Raw } from "../domain/raw.ts";
 import { WhiskersError } from "../errors.ts";
@@ -89,8 +89,10 @@ export async function conduct(
       request.limits,
     );
     kept = lease.link.state === "idle" && !ranOutOfMemory(cause) && !reachedLimit(usage, request.limits);
+    const models = await modelsOf(lease);
     return {
       outcome,
+      ...(models === null ? {} : { models }),
       logs,
       logBytesDropped,
       usage: {
@@ -107,6 +109,12 @@ export async function conduct(
   } finally {
     await lease.release(kept, usage);
   }
+}
+
+/** Whose classes its guest said that it uses; null: none, or it was never ready. */
+async function modelsOf({ link }: Lease): Promise<Models | null> {
+  const opened = await within(0, link.opened, null);
+  return opened?.kind === "ready" ? opened.models : null;
 }
 
 /** Waits until the guest is ready. Null: it is. */

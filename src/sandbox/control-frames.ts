@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 
+import type { Models } from "../domain/outcome.ts";
 import { cleanLines, cleanText } from "./clean-text.ts";
 import type { Failed } from "./link.ts";
 
@@ -24,6 +25,8 @@ export interface Ready {
   /** Null when the guest did not say. */
   readonly protocols: readonly number[] | null;
   readonly fork: boolean;
+  /** Whose object classes an OpenKAT normalizer got; null: none. */
+  readonly models: Models | null;
 }
 
 export function parseReady(payload: Buffer): Ready | Malformed {
@@ -35,7 +38,11 @@ export function parseReady(payload: Buffer): Ready | Malformed {
   }
   const fork = value["fork"] ?? false;
   if (typeof fork !== "boolean") return new Malformed("`fork` is not true or false");
-  return { protocols, fork };
+  const models = value["models"] ?? null;
+  if (models !== null && models !== "installed" && models !== "stand-in") {
+    return new Malformed("`models` is neither installed nor stand-in");
+  }
+  return { protocols, fork, models };
 }
 
 /** `records`: how many the guest says that it sent, or null. */

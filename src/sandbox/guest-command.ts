@@ -49,6 +49,7 @@ export function guestCommand(
         env: {
           ...common,
           WHISKERS_ENTRYPOINT: `${guest.module}:${guest.callable}`,
+          ...(guest.convention === undefined ? {} : { WHISKERS_CONVENTION: guest.convention }),
           PYTHONDONTWRITEBYTECODE: "1",
           // The same input must give the same output, also in the order of a set.
           PYTHONHASHSEED: "0",

@@ -206,7 +206,7 @@ export class GuestLink implements Link {
       else if (!ready.protocols.includes(PROTOCOL)) this.#end(noCommonProtocol(ready.protocols));
       else {
         this.#state = "idle";
-        this.#resolveOpened({ kind: "ready", fork: ready.fork });
+        this.#resolveOpened({ kind: "ready", fork: ready.fork, models: ready.models });
       }
     } else if (frame.kind === FRAME.failed) {
       const failed = parseFailed(frame.payload, true);

@@ -1,4 +1,5 @@
 import type { NormalizerMeta } from "../domain/meta.ts";
+import type { Models } from "../domain/outcome.ts";
 import type { Raw } from "../domain/raw.ts";
 import type { LogCollector } from "./log-collector.ts";
 import type { RecordSink } from "./record-sink.ts";
@@ -37,7 +38,12 @@ export interface RunWork {
   readonly sink: RecordSink;
 }
 
-export type Opened = { readonly kind: "ready"; readonly fork: boolean } | Failed | Broken | Gone | Thrown;
+export type Opened =
+  | { readonly kind: "ready"; readonly fork: boolean; readonly models: Models | null }
+  | Failed
+  | Broken
+  | Gone
+  | Thrown;
 export type RunEnd = { readonly kind: "done" } | Failed | Broken | Gone | Thrown;
 
 /** The guest said that it failed. */

@@ -15,7 +15,7 @@ import { sendRaws } from "./send-raws.ts";
  * It may have printed, and ended, before it is handed its raw file; what it printed is kept for `run`.
  */
 export class PlainLink implements Link {
-  readonly opened: Promise<Opened> = Promise.resolve({ kind: "ready", fork: false });
+  readonly opened: Promise<Opened> = Promise.resolve({ kind: "ready", fork: false, models: null });
   readonly logs: LogCollector;
   onEnd: (() => void) | null = null;
 

@@ -1,6 +1,6 @@
 """A stand-in for what normalizers import of pydantic, where that is not installed: the error that models raise."""
 
-from octopoes._stand_in.error import ValidationError
+from openkat_stand_in.error import ValidationError
 
 __all__ = ("ValidationError",)
 

@@ -266,11 +266,18 @@ class _UnknownLoader:
         def attribute(name):
             if name[:2] == "__":
                 raise AttributeError(name)
+            if self._folder_has(name):
+                __import__(full_name + "." + name)
+                return sys.modules[full_name + "." + name]
             message = "No module named %r here: what lies in another plugin's folder has to be copied (whiskers import --write)"
             raise ModuleNotFoundError(message % full_name, name=full_name)
 
         module.__path__ = [self._folder]
         module.__getattr__ = attribute
+
+    def _folder_has(self, name):
+        path = os.path.join(self._folder, name)
+        return os.path.isdir(path) or os.path.isfile(path + ".py")
 
 
 def _adapted(spec):

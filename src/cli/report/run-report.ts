@@ -160,6 +160,12 @@ function logLines(
 
 const PHASES: readonly Phase[] = ["package", "fetch", "prepare", "open", "run", "validate", "deliver"];
 
+const MODELS = {
+  none: "",
+  installed: ", with the installed classes of OpenKAT",
+  "stand-in": ", with the stand-in for OpenKAT's classes",
+} as const;
+
 /** How it went: times, what was used, what kept it in, and which code and input it was. */
 function facts(record: RunRecord, { paint }: Terminal): readonly string[] {
   const { timingsMs, usage, environment, runtime, protections } = record;
@@ -172,7 +178,7 @@ function facts(record: RunRecord, { paint }: Terminal): readonly string[] {
   const rows: readonly (readonly [string, string])[] = [
     ["Times", PHASES.map((phase) => `${phase} ${formatMs(timingsMs[phase])}`).join(", ")],
     ["Used", used.join(", ") || "not known with this runtime"],
-    ["Ran", `${environment.name} ${environment.version}`.trim()],
+    ["Ran", `${environment.name} ${environment.version}`.trim() + MODELS[record.models ?? "none"]],
     [
       "Sandbox",
       inForce === 0

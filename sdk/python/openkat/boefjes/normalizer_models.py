@@ -1,6 +1,6 @@
 """What OpenKAT's module `boefjes.normalizer_models` offers to normalizers."""
 
-from octopoes._stand_in.model import Field, Model
+from openkat_stand_in.model import Field, Model
 
 
 class NormalizerDeclaration(Model):

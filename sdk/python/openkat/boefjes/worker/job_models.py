@@ -1,6 +1,6 @@
 """What OpenKAT's module `boefjes.worker.job_models` offers to normalizers: what is known of a run."""
 
-from octopoes._stand_in.model import Field, Model
+from openkat_stand_in.model import Field, Model
 
 
 class JobException(Exception):

@@ -2,7 +2,7 @@
 
 import enum
 
-from octopoes._stand_in.model import Field, Model
+from openkat_stand_in.model import Field, Model
 
 
 class Reference(str):
@@ -39,14 +39,14 @@ class Reference(str):
 
     @property
     def tokenized(self):
-        from octopoes._stand_in.tokens import tokenize
+        from openkat_stand_in.tokens import tokenize
 
         self.class_type
         return tokenize(self.class_, self.natural_key)
 
     @property
     def human_readable(self):
-        from octopoes._stand_in.readable import readable
+        from openkat_stand_in.readable import readable
 
         self.class_type
         return readable(self)
@@ -130,7 +130,7 @@ class OOI(Model):
     _traversable = True
 
     def __init__(self, **data):
-        from octopoes._stand_in.table import TYPES
+        from openkat_stand_in.table import TYPES
 
         if self._type not in TYPES:
             raise TypeError("%s is a group of types and has no objects of its own" % self._type)
@@ -138,7 +138,7 @@ class OOI(Model):
 
     def _complete(self, values):
         if not values["primary_key"]:
-            from octopoes._stand_in.keys import natural_key
+            from openkat_stand_in.keys import natural_key
 
             values["primary_key"] = "%s|%s" % (self._type, natural_key(self._type, values))
 
@@ -156,7 +156,7 @@ class OOI(Model):
 
     @property
     def natural_key(self):
-        from octopoes._stand_in.keys import natural_key
+        from openkat_stand_in.keys import natural_key
 
         return natural_key(self._type, self.__dict__)
 
@@ -174,7 +174,7 @@ class OOI(Model):
 
     @classmethod
     def get_tokenized_primary_key(cls, natural_key):
-        from octopoes._stand_in.tokens import tokenize
+        from openkat_stand_in.tokens import tokenize
 
         return tokenize(cls._type, natural_key)
 
@@ -193,7 +193,7 @@ class OOI(Model):
 
     def serialize(self):
         """The form that boefjes and normalizers get their input in."""
-        from octopoes._stand_in.serialized import serialized
+        from openkat_stand_in.serialized import serialized
 
         return serialized(self)
 
@@ -214,7 +214,7 @@ def format_id_short(id_):
 
 def __getattr__(name):
     if name == "PrimaryKeyToken":
-        from octopoes._stand_in.tokens import PrimaryKeyToken
+        from openkat_stand_in.tokens import PrimaryKeyToken
 
         return PrimaryKeyToken
     raise AttributeError("module 'octopoes.models' has no attribute %r" % name)

@@ -1,7 +1,7 @@
 """What OpenKAT's module `octopoes.models.types` offers to normalizers."""
 
-from octopoes._stand_in.make import made
-from octopoes._stand_in.table import GROUPS, MODULES, TYPES
+from openkat_stand_in.make import made
+from openkat_stand_in.table import GROUPS, MODULES, TYPES
 from octopoes.models import OOI
 from octopoes.models.exception import TypeNotFound
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from octopoes._stand_in.error import Invalid
+from openkat_stand_in.error import Invalid
 
 
 def read(kind, argument, given):
@@ -36,6 +36,8 @@ def _upper_case(given, _argument):
 
 
 def _title(given, _argument):
+    if not hasattr(given, "strip"):
+        raise Invalid("string_type", "Input should be a valid string")
     value = _text(given).strip()
     if value == "":
         raise Invalid("string_too_short", "String should have at least 1 character")
@@ -54,13 +56,13 @@ def _reference(given, _argument):
 
 
 def _hostname(given, _argument):
-    from octopoes._stand_in.hostname import hostname
+    from openkat_stand_in.hostname import hostname
 
     return hostname(_text(given))
 
 
 def _url(given, _argument):
-    from octopoes._stand_in.url import AnyUrl
+    from openkat_stand_in.url import AnyUrl
 
     if isinstance(given, AnyUrl):
         return given
@@ -70,7 +72,7 @@ def _url(given, _argument):
 
 
 def _json_schema(given, _argument):
-    from octopoes._stand_in.json_schema import check_json_schema
+    from openkat_stand_in.json_schema import check_json_schema
 
     value = _text(given)
     check_json_schema(value)
@@ -130,7 +132,9 @@ def _float(given, bounds):
             raise Invalid("float_type", "Input should be a valid number")
         if isinstance(given, (str, bytes)):
             try:
-                value = float(_text(given).strip().replace("_", "?"))
+                text = _text(given)
+                # Underscores are taken, but not beside spaces.
+                value = float(text if "_" in text and text == text.strip() else text.strip().replace("_", "?"))
             except ValueError:
                 problem = "Input should be a valid number, unable to parse string as a number"
                 raise Invalid("float_parsing", problem) from None
@@ -166,7 +170,7 @@ def _boolean(given, _argument):
 
 
 def _enum(given, name):
-    from octopoes._stand_in.make import made
+    from openkat_stand_in.make import made
 
     kind = made(name)
     if isinstance(given, kind):
@@ -223,13 +227,13 @@ def _uuid(given, _argument):
 
 
 def _datetime(given, _argument):
-    from octopoes._stand_in.moments import read_datetime
+    from openkat_stand_in.moments import read_datetime
 
     return read_datetime(given)
 
 
 def _duration(given, _argument):
-    from octopoes._stand_in.moments import read_duration
+    from openkat_stand_in.moments import read_duration
 
     return read_duration(given)
 
@@ -250,7 +254,7 @@ def _asset_reports(given, _argument):
 
 def _asset_report(item, _argument):
     if isinstance(item, dict) or hasattr(item, "object_type"):
-        from octopoes._stand_in.make import made
+        from openkat_stand_in.make import made
 
         return made("AssetReport").model_validate(item)
     return _text(item)
@@ -271,15 +275,18 @@ def _item(reader, item, at):
 
 def _object(given, _argument):
     """An object of any type, or a dict that says its type."""
-    from octopoes._stand_in.make import TYPES, made
+    from openkat_stand_in.table import TYPES
     from octopoes.models import OOI
 
+    # These may be the real ones, where `octopoes` is installed and `boefjes` is not.
     if isinstance(given, OOI):
         return given
     if isinstance(given, dict):
         name = given.get("object_type")
         if name in TYPES:
-            return made(name)(**given)
+            from octopoes.models.types import type_by_name
+
+            return type_by_name(name)(**given)
         raise Invalid("model_type", "Input should be an object of OpenKAT's model; object_type is %r" % (name,))
     raise Invalid("model_type", "Input should be an object of OpenKAT's model")
 
@@ -360,7 +367,7 @@ def json_form(value):
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     if kind.__module__ == "datetime":
-        from octopoes._stand_in.moments import write_datetime, write_duration
+        from openkat_stand_in.moments import write_datetime, write_duration
 
         return write_duration(value) if kind.__name__ == "timedelta" else write_datetime(value)
     if kind.__name__ == "IPv6Address":

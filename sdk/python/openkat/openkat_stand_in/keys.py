@@ -1,7 +1,7 @@
 """Natural keys of objects."""
 
-from octopoes._stand_in.table import TYPES
-from octopoes._stand_in.values import ipv6_text
+from openkat_stand_in.table import TYPES
+from openkat_stand_in.values import ipv6_text
 
 
 def natural_key(type_name, values):

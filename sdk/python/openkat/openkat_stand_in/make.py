@@ -1,6 +1,6 @@
 """Makes the classes of the object model, each when it is first asked for."""
 
-from octopoes._stand_in.table import ENUMS, GROUPS, MODULES, TYPES
+from openkat_stand_in.table import ENUMS, GROUPS, MODULES, TYPES
 
 _made = {}
 
@@ -68,7 +68,7 @@ def _make_group(name):
 
 def _make_type(name):
     from octopoes.models import OOI
-    from octopoes._stand_in.model import Field
+    from openkat_stand_in.model import Field
 
     group, key, hashed, traversable, _readable, fields = TYPES[name]
     head = (Field("object_type", "constant", False, False, name, name),) + OOI._fields[1:]

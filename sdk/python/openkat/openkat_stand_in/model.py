@@ -1,7 +1,7 @@
 """The base of the stand-in's models: fields that are checked when an object is made, as pydantic does it."""
 
-from octopoes._stand_in.error import Invalid, problem, validation_error
-from octopoes._stand_in.values import json_form, read
+from openkat_stand_in.error import Invalid, problem, validation_error
+from openkat_stand_in.values import json_form, read
 
 
 class Field:

@@ -1,7 +1,7 @@
 """Keys taken apart again, into the parts from which they were joined."""
 
-from octopoes._stand_in.error import Invalid, problem, validation_error
-from octopoes._stand_in.table import GROUPS, TYPES
+from openkat_stand_in.error import Invalid, problem, validation_error
+from openkat_stand_in.table import GROUPS, TYPES
 
 #: Types whose key holds references of any type: OpenKAT cannot take those apart either, and recurses for ever.
 _ENDLESS = ("SoftwareInstance", "Config", "Question")

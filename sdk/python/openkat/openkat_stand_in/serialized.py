@@ -18,7 +18,7 @@ def _value(value, required):
     if kind in (int, float, bool, str):
         return value
     if kind.__name__ == "IPv6Address":
-        from octopoes._stand_in.values import ipv6_text
+        from openkat_stand_in.values import ipv6_text
 
         return ipv6_text(value)
     return str(value)

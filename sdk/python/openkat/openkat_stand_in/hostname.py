@@ -1,6 +1,6 @@
 """Names of hosts, as OpenKAT stores them."""
 
-from octopoes._stand_in.error import Invalid
+from openkat_stand_in.error import Invalid
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
 _ALLOWED = _PLAIN.union("ABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -3,11 +3,12 @@
 import datetime
 import re
 
-from octopoes._stand_in.error import Invalid
+from openkat_stand_in.error import Invalid
 
 _DATETIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[Tt _](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*([Zz]|[+-\u2212]\d\d(?::?\d\d)?)?)?", re.ASCII
 )
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _ISO = re.compile(
     r"([+-])?P(?=[\dT])(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,](\d{1,9}))?S)?)?",
     re.ASCII,
@@ -25,9 +26,9 @@ def read_datetime(given):
     try:
         if isinstance(given, (str, bytes)):
             text = given.decode() if isinstance(given, bytes) else given
-            return _datetime_of_text(text.strip())
-        if isinstance(given, (int, float)) and not isinstance(given, bool):
-            return _datetime_of_number(given)
+            return _datetime_of_text(text)
+        if (isinstance(given, (int, float)) and not isinstance(given, bool)) or type(given).__name__ == "Decimal":
+            return _datetime_of_number(float(given))
     except (ValueError, OverflowError):
         raise Invalid("datetime_parsing", "Input should be a valid datetime") from None
     raise Invalid("datetime_type", "Input should be a valid datetime")
@@ -36,6 +37,8 @@ def read_datetime(given):
 def _datetime_of_text(text):
     found = _DATETIME.fullmatch(text)
     if found is None:
+        if _NUMBER.fullmatch(text) is None:
+            raise ValueError
         return _datetime_of_number(float(text))
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     return datetime.datetime(

@@ -2,7 +2,7 @@
 
 import json
 
-from octopoes._stand_in.error import Invalid
+from openkat_stand_in.error import Invalid
 
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _SCHEMAS = ("properties", "patternProperties", "$defs", "dependentSchemas")

@@ -1,7 +1,7 @@
 """Keys as people read them."""
 
-from octopoes._stand_in.table import TYPES
-from octopoes._stand_in.tokens import tokenize
+from openkat_stand_in.table import TYPES
+from openkat_stand_in.tokens import tokenize
 
 
 def readable(reference):

@@ -7,7 +7,7 @@ characters kept that later rules keep.
 
 import re
 
-from octopoes._stand_in.error import Invalid
+from openkat_stand_in.error import Invalid
 
 _PORTS = {"ftp": 21, "file": None, "http": 80, "https": 443, "ws": 80, "wss": 443}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):", re.ASCII)
