@@ -196,6 +196,13 @@ export const ERRORS = {
     summary: "Bytes refused the user name and password.",
     remedy: "Correct BYTES_USERNAME and BYTES_PASSWORD.",
   },
+  "sink-unwritable": {
+    fault: "operator",
+    retryable: true,
+    exitCode: 3,
+    summary: "An output could not be written to its file.",
+    remedy: "Look at the folder of WHISKERS_JSONL_FOLDER: whose it is, and whether its disk is full.",
+  },
   "state-locked": {
     fault: "operator",
     retryable: false,

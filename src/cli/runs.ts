@@ -90,7 +90,12 @@ async function show(given: string, args: Arguments, context: Context): Promise<v
   await using database = await openLedger(context);
   const history = await readHistory(database, await taskMeant(database, given));
   if (history === null) throw new WhiskersError("usage", `task ${given} was deleted just now`);
-  const pending = await pendingSteps(history, readSupervisorSettings(context.env));
+  const pending = await pendingSteps(
+    history,
+    readSupervisorSettings(context.env),
+    database,
+    context.settings().home,
+  );
   await context.out(
     flag(args, "json")
       ? `${JSON.stringify(historyDocument(history, pending))}\n`

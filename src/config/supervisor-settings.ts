@@ -25,6 +25,10 @@ export interface SupervisorSettings {
   /** Null: no server. */
   readonly operationsPort: number | null;
   readonly operationsHost: string;
+  /** Where what runs give goes. */
+  readonly sinks: readonly SinkName[];
+  /** Of the sink `jsonl`; null: in WHISKERS_HOME. */
+  readonly jsonlFolder: string | null;
   /** Keep errors of failed runs in Bytes, as raw files of type `error/normalizer`. */
   readonly errorRaws: boolean;
   /** What one run may give as further raw files: how many, of how many bytes together, how many raw files deep. */
@@ -46,6 +50,9 @@ export interface SupervisorSettings {
   readonly claimSeconds: number;
   readonly spanEndpoint: string | null;
 }
+
+const SINKS = ["octopoes", "bytes", "postgresql", "jsonl"] as const;
+export type SinkName = (typeof SINKS)[number];
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -120,6 +127,20 @@ export const SUPERVISOR_SETTINGS: SettingTable<SupervisorSettings> = {
     expects: "a host name or address",
     parse: (given) => (/^[\w.:-]{1,255}$/u.test(given) ? given : undefined),
     otherwise: () => "127.0.0.1",
+  },
+  sinks: {
+    name: "WHISKERS_SINKS",
+    description: "Where what runs give goes, separated by commas: any of octopoes, bytes, postgresql, jsonl.",
+    expects: `some of ${SINKS.join(", ")}, separated by commas`,
+    parse: parseSinks,
+    otherwise: () => ["octopoes"],
+  },
+  jsonlFolder: {
+    name: "WHISKERS_JSONL_FOLDER",
+    description: "Folder of the sink jsonl; unset: output in WHISKERS_HOME.",
+    expects: "a path",
+    parse: (given) => given,
+    otherwise: () => null,
   },
   errorRaws: {
     name: "WHISKERS_ERROR_RAWS",
@@ -202,20 +223,25 @@ export interface OpenKatSettings {
   readonly bytesApi: string;
   readonly bytesUsername: string;
   readonly bytesPassword: string;
-  readonly octopoesApi: string;
+  /** Null: nothing is sent there. */
+  readonly octopoesApi: string | null;
 }
 
 /**
- * All or none: null when none of them is set, and the supervisor works the standalone queue only.
+ * All or none: null when none of them is set, and the supervisor works the standalone queue only. Without the sink
+ * `octopoes`, OCTOPOES_API is not needed.
  * @throws WhiskersError `config-invalid`, naming what is missing
  */
 export function openKatSettings(settings: SupervisorSettings): OpenKatSettings | null {
   const { schedulerApi, bytesApi, bytesUsername, bytesPassword, octopoesApi } = settings;
   const given = { schedulerApi, bytesApi, bytesUsername, bytesPassword, octopoesApi };
   const keys = Object.keys(given) as (keyof typeof given)[];
-  const missing = keys.filter((key) => given[key] === null);
-  if (missing.length === keys.length) return null;
-  if (missing.length === 0) return given as OpenKatSettings;
+  if (keys.every((key) => given[key] === null)) return null;
+  const toOctopoes = settings.sinks.includes("octopoes");
+  const missing = keys.filter((key) => given[key] === null && (key !== "octopoesApi" || toOctopoes));
+  if (missing.length === 0) {
+    return { ...given, octopoesApi: toOctopoes ? octopoesApi : null } as OpenKatSettings;
+  }
   const names = missing.map((key) => SUPERVISOR_SETTINGS[key].name).join(", ");
   throw new WhiskersError("config-invalid", `${names} must be set, as the other settings of OpenKAT are`);
 }
@@ -257,6 +283,12 @@ function wholeNumber(given: string, least: number, most: number): number | undef
 function parseBoolean(given: string): boolean | undefined {
   if (/^(?:1|true|t|yes|y|on)$/iu.test(given)) return true;
   return /^(?:0|false|f|no|n|off)$/iu.test(given) ? false : undefined;
+}
+
+function parseSinks(given: string): readonly SinkName[] | undefined {
+  const names = given.split(",").map((name) => name.trim());
+  const isSink = (name: string): name is SinkName => (SINKS as readonly string[]).includes(name);
+  return names.every(isSink) ? [...new Set(names)] : undefined;
 }
 
 function parseWhitelist(given: string): Readonly<Record<string, number>> | undefined {

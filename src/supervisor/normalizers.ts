@@ -11,8 +11,23 @@ export interface Normalizers extends Catalogue {
   /** Ids, sorted. */
   readonly ids: readonly string[];
   has(reference: string): boolean;
-  /** Looks whether a folder has changed; one that cannot be read any more stays as it was, and is named. */
-  refresh(): Promise<readonly string[]>;
+  /**
+   * Looks whether a folder has changed, and whether folders of packages hold others now. One that cannot be read
+   * any more, or whose id another has, is left as it was or out, and is named.
+   */
+  refresh(): Promise<Refreshed>;
+}
+
+export interface Refreshed {
+  /** Ids. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly troubles: readonly string[];
+}
+
+interface Entry {
+  readonly folder: string;
+  pkg: Package;
 }
 
 /**
@@ -20,37 +35,74 @@ export interface Normalizers extends Catalogue {
  * @throws WhiskersError `config-invalid` a path is none, or two packages have one id; else as `Catalogue.open`
  */
 export async function openNormalizers(paths: readonly string[], catalogue: Catalogue): Promise<Normalizers> {
-  const folders = (await Promise.all(paths.map(packageFolders))).flat();
-  const byId = new Map<string, { readonly folder: string; pkg: Package }>();
-  for (const folder of new Set(folders)) {
+  const byId = new Map<string, Entry>();
+  for (const folder of await allFolders(paths)) {
     const pkg = await catalogue.open(folder);
-    const other = byId.get(pkg.manifest.id);
-    if (other !== undefined) {
-      const message = `WHISKERS_NORMALIZERS: ${folder} and ${other.folder} both have the id ${pkg.manifest.id}`;
-      throw new WhiskersError("config-invalid", message);
-    }
+    const trouble = sameId(byId, folder, pkg);
+    if (trouble !== null) throw new WhiskersError("config-invalid", `WHISKERS_NORMALIZERS: ${trouble}`);
     byId.set(pkg.manifest.id, { folder, pkg });
   }
   return {
-    ids: [...byId.keys()].toSorted(),
+    get ids() {
+      return [...byId.keys()].toSorted();
+    },
     has: (reference) => byId.has(reference) || path.isAbsolute(reference),
     async open(reference) {
       return byId.get(reference)?.pkg ?? catalogue.open(reference);
     },
-    async refresh() {
-      const troubles: string[] = [];
-      for (const [id, entry] of byId) {
-        try {
-          const pkg = await catalogue.open(entry.folder);
-          if (pkg.manifest.id === id) entry.pkg = pkg;
-          else troubles.push(`${entry.folder} now has the id ${pkg.manifest.id}: restart to use it`);
-        } catch (error) {
-          troubles.push(messageOf(error));
-        }
-      }
-      return troubles;
-    },
+    refresh: () => refresh(paths, byId, catalogue),
   };
+}
+
+async function refresh(
+  paths: readonly string[],
+  byId: Map<string, Entry>,
+  catalogue: Catalogue,
+): Promise<Refreshed> {
+  const before = new Set(byId.keys());
+  const troubles: string[] = [];
+  let folders: readonly string[];
+  try {
+    folders = await allFolders(paths);
+  } catch (error) {
+    // A folder of packages that is away for a moment takes no normalizer with it.
+    return { added: [], removed: [], troubles: [messageOf(error)] };
+  }
+  const there = new Set(folders);
+  for (const [id, { folder }] of byId) if (!there.has(folder)) byId.delete(id);
+  const idOf = new Map([...byId].map(([id, { folder }]) => [folder, id]));
+  for (const folder of there) {
+    try {
+      const pkg = await catalogue.open(folder);
+      const { id } = pkg.manifest;
+      const trouble = sameId(byId, folder, pkg);
+      if (trouble !== null) {
+        troubles.push(trouble);
+        continue;
+      }
+      const earlier = idOf.get(folder);
+      if (earlier !== undefined && earlier !== id) byId.delete(earlier);
+      byId.set(id, { folder, pkg });
+    } catch (error) {
+      troubles.push(messageOf(error));
+    }
+  }
+  return {
+    added: [...byId.keys()].filter((id) => !before.has(id)),
+    removed: [...before].filter((id) => !byId.has(id)),
+    troubles,
+  };
+}
+
+/** Null: no other folder's package has this id. */
+function sameId(byId: ReadonlyMap<string, Entry>, folder: string, { manifest }: Package): string | null {
+  const other = byId.get(manifest.id);
+  if (other === undefined || other.folder === folder) return null;
+  return `${folder} and ${other.folder} both have the id ${manifest.id}`;
+}
+
+async function allFolders(paths: readonly string[]): Promise<readonly string[]> {
+  return [...new Set((await Promise.all(paths.map(packageFolders))).flat())];
 }
 
 async function packageFolders(given: string): Promise<readonly string[]> {

@@ -1,3 +1,4 @@
+import { type Output, outputLines } from "../delivery/output.ts";
 import type { DeliveryStep } from "../delivery/step.ts";
 import type { NormalizerMeta } from "../domain/meta.ts";
 import type { Outcome } from "../domain/outcome.ts";
@@ -13,6 +14,14 @@ export function derivedRawSteps(
 ): readonly DeliveryStep[] {
   const marks = marksOf(meta.id, depthOf(meta.raw_data.mime_types) + 1, raws);
   return raws.map((raw, index) => rawStep(bytes, meta, `bytes/raw/${index}`, raw, marks[index] ?? ""));
+}
+
+/** Saves what a run gave, as a raw file of JSON Lines of type `whiskers/output`; its own raw files are saved as such. */
+export function outputStep(bytes: Bytes, meta: NormalizerMeta, output: Output): DeliveryStep {
+  const lines = [...outputLines({ ...output, records: { ...output.records, raws: [] } })];
+  const raw = { mime_types: ["whiskers/output"], content: Buffer.from(lines.join("")) };
+  const [mark = ""] = marksOf(meta.id, 0, [raw]);
+  return rawStep(bytes, meta, "bytes/output", raw, mark);
 }
 
 /** Saves why a run failed, as a raw file of type `error/normalizer`. */

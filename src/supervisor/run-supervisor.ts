@@ -22,6 +22,7 @@ import { retrying } from "../http/retrying.ts";
 import { type Claim, openLocalQueue } from "../intake/local-queue.ts";
 import { type Mula, openMula } from "../intake/mula.ts";
 import { type Bytes, openBytes } from "../raw/bytes.ts";
+import { openSinks } from "./open-sinks.ts";
 import { runTask, type Stages } from "../run-task.ts";
 import type { RunOptions } from "../sandbox/sandboxes.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -137,19 +138,23 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   };
   const timed = AbortSignal.any([options.stop, background.signal]);
   const notices = clients === null ? null : new RunningNotices(clients.mula, timed);
-  const destinations: Destinations | null =
-    clients === null
-      ? null
-      : {
-          ...clients,
-          whitelist: config.scanProfileWhitelist,
-          errorRaws: config.errorRaws,
-          quiet: async (taskId) => notices?.quiet(taskId),
-          onLeft: ({ id: task }, status) => {
-            log.warn("somebody else has set the task's status, and it stays", { task, status });
+  const destinations: Destinations = {
+    openKat:
+      clients === null
+        ? null
+        : {
+            ...clients,
+            whitelist: config.scanProfileWhitelist,
+            outputRaws: config.sinks.includes("bytes"),
+            errorRaws: config.errorRaws,
+            quiet: async (taskId) => notices?.quiet(taskId),
+            onLeft: ({ id: task }, status) => {
+              log.warn("somebody else has set the task's status, and it stays", { task, status });
+            },
           },
-        };
-
+    sinks: openSinks(config, database, settings.home),
+  };
+  const toOctopoes = config.sinks.includes("octopoes");
   const bounds = {
     number: config.derivedMaxFiles,
     bytes: config.derivedMaxBytes,
@@ -173,7 +178,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     maxStarts: config.attempts,
     drain: options.drain,
     stop: options.stop,
-    run: (task, signal) => runChecked(task, stages, options.runOptions, bounds, signal),
+    run: (task, signal) => runChecked(task, stages, options.runOptions, { bounds, toOctopoes }, signal),
     onEvent: (event) => {
       watch(event);
       if (event.type === "started" && event.task.origin === "mula") {
@@ -233,7 +238,10 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
 
   const periodic = [
     every(REFRESH_MS, timed, async () => {
-      for (const reason of await normalizers.refresh()) log.error("package not refreshed", { reason });
+      const { added, removed, troubles } = await normalizers.refresh();
+      for (const normalizer of added) log.info("normalizer added", { normalizer });
+      for (const normalizer of removed) log.info("normalizer removed", { normalizer });
+      for (const reason of troubles) log.error("package not refreshed", { reason });
     }),
     every(HOUSEKEEPING_MS, timed, async () => {
       await folder.sweep();
@@ -308,7 +316,7 @@ async function openTracer(
 interface Clients {
   readonly mula: Mula;
   readonly bytes: Bytes;
-  readonly octopoes: HttpService;
+  readonly octopoes: HttpService | null;
 }
 
 /** @throws WhiskersError `upstream-credentials` when Bytes refuses ours; a service that is away is waited for later */
@@ -338,7 +346,7 @@ async function connect(
   return {
     mula: openMula(open("Mula", openKat.schedulerApi)),
     bytes,
-    octopoes: open("Octopoes", openKat.octopoesApi),
+    octopoes: openKat.octopoesApi === null ? null : open("Octopoes", openKat.octopoesApi),
   };
 }
 
@@ -347,7 +355,7 @@ async function runChecked(
   task: Task,
   stages: Stages,
   options: RunOptions,
-  bounds: DerivedRawBounds,
+  { bounds, toOctopoes }: { readonly bounds: DerivedRawBounds; readonly toOctopoes: boolean },
   signal: AbortSignal,
 ): Promise<Run> {
   const run = await runTask(task, stages, options, signal);
@@ -359,7 +367,8 @@ async function runChecked(
     started_at: "",
     ended_at: null,
   };
-  const reason = undeliverable(meta, run.records) ?? tooManyRaws(task.rawData, run.records, bounds);
+  const reason =
+    (toOctopoes ? undeliverable(meta, run.records) : null) ?? tooManyRaws(task.rawData, run.records, bounds);
   if (reason === null) return run;
   return { ...run, outcome: { status: "failed", code: "invalid-output", message: reason } };
 }

@@ -14,6 +14,7 @@ export function readStoredRun(row: { readonly run: unknown; readonly output: unk
     endedAt: run.endedAt,
     outcome: run.outcome,
     normalizer: run.record?.normalizer ?? null,
+    packageDigest: run.record?.packageDigest ?? null,
     records:
       output === null
         ? null

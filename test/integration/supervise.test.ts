@@ -1,7 +1,7 @@
 /** `whiskers supervise` against an OpenKAT that is as strict as the real one, on both databases. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
@@ -19,6 +19,7 @@ import {
   type SupervisorProcessOptions,
 } from "../fixtures/supervisor-process.ts";
 
+const PUPPET = new URL("../fixtures/normalizers/puppet", import.meta.url).pathname;
 const SOURCE = "Network|internet";
 const NETWORK = { object_type: "Network", name: "internet" };
 const hostname = (name: string): object => ({ object_type: "Hostname", network: SOURCE, name });
@@ -543,6 +544,19 @@ function several(database: () => Promise<string | null>): void {
       ids.map(here.status),
       ids.map(() => "completed"),
     );
+  });
+
+  test("a package that is put into a folder of packages is run without a restart", async () => {
+    const folder = join(here.home, "given");
+    cpSync(PUPPET, join(folder, "puppet"), { recursive: true });
+    await here.start({ WHISKERS_NORMALIZERS: folder });
+    const id = here.add({ yield: [hostname("late.example")] }, { normalizer: "late" });
+    cpSync(PUPPET, join(here.home, "late"), { recursive: true });
+    const manifest = join(here.home, "late", "normalizer.json");
+    writeFileSync(manifest, readFileSync(manifest, "utf8").replace('"puppet"', '"late"'));
+    renameSync(join(here.home, "late"), join(folder, "late"));
+    await here.final(id);
+    assert.deepEqual(here.observed(id), ["Hostname|internet|late.example"]);
   });
 
   test("a malformed task fails, and the others do not notice", async () => {
