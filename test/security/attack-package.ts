@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 
-import type { Package } from "../../src/domain/package.ts";
+import type { Package, Root } from "../../src/domain/package.ts";
 import { parseManifest } from "../../src/packages/manifest.ts";
 import type { HostTargets } from "./host-targets.ts";
 
@@ -12,7 +12,7 @@ const ATTACKS = path.join(import.meta.dirname, "attacks");
  * A fresh copy of an attack as a package, ready to be run. It is not taken through the package store:
  * it holds links that the store would refuse, since a sandbox must hold without the store's help.
  */
-export function makeAttackPackage(name: string, targets: HostTargets): Package {
+export function makeAttackPackage(name: string, targets: HostTargets, root: Root | null = null): Package {
   const folder = path.join(
     targets.folder,
     "packages",
@@ -30,7 +30,7 @@ export function makeAttackPackage(name: string, targets: HostTargets): Package {
   return {
     manifest: parseManifest(readFileSync(file, "utf8"), file),
     digest: `sha256:${createHash("sha256").update(folder).digest("hex")}`,
-    root: null,
+    root,
     dependencies: null,
     folder,
   };

@@ -32,6 +32,8 @@ export interface Attack {
   readonly judge?: (runs: readonly Evidence[], limits: Limits) => void;
   /** Needs a driver that can this; skipped otherwise. */
   readonly needs?: "memoryLimit" | "sharesKernel";
+  /** Runs on this root filesystem: hostile-root.ts. Skipped by drivers that run packages on the machine's own. */
+  readonly root?: "links" | "privileges";
   /** Size of the raw file, when it has to be large, bytes. */
   readonly rawBytes?: number;
 }
@@ -45,6 +47,7 @@ export type AttackGroup =
   | "time"
   | "processes"
   | "kernel"
+  | "containers"
   | "protocol"
   | "text"
   | "state";
@@ -100,6 +103,8 @@ export function whyNot(
   if (attack.needs === "memoryLimit" && !(capabilities.memoryLimit && kernelCountsMemory)) {
     return "no memory limit over all processes here (no writable cgroup)";
   }
+  if (attack.root !== undefined && !capabilities.roots)
+    return "the driver runs packages on what the machine has";
   if (attack.needs === "sharesKernel" && !sharesKernel) return "the guest has a kernel of its own";
   return null;
 }

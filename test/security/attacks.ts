@@ -527,6 +527,68 @@ export const ATTACKS: readonly Attack[] = [
     attempts: 0,
   },
 
+  // Containers
+  {
+    name: "exe-overwrite",
+    group: "containers",
+    tries: "the program that made the sandbox, overwritten through /proc/PID/exe (as in CVE-2019-5736)",
+    ends: OK,
+    states: ["fresh", "fork"],
+    attempts: 7,
+  },
+  {
+    name: "plain-exe-interpreter",
+    group: "containers",
+    tries:
+      "a script whose interpreter is /proc/self/exe, so that the program that made the sandbox runs again inside",
+    ends: ["normalizer-raised", "normalizer-crashed"],
+  },
+  {
+    name: "mounts",
+    group: "containers",
+    tries: "overlays, binds, moves and remounts over and beside the sandbox's own mounts",
+    ends: OK,
+    attempts: 20,
+    unconfined: ["in-a-user-namespace"],
+  },
+  {
+    name: "cgroup-files",
+    group: "containers",
+    tries: "control files of its cgroup: its limits, leaving it, release_agent (as in CVE-2022-0492)",
+    ends: OK,
+    attempts: 3,
+    unconfined: ["write"],
+  },
+  {
+    name: "leaked-folder",
+    group: "containers",
+    tries: "a folder of the host that a runtime left open or stood in (as in CVE-2024-21626)",
+    ends: OK,
+    states: ["fresh", "fork"],
+    attempts: 4,
+    unconfined: ["climb", "enter"],
+  },
+  {
+    name: "root-links",
+    group: "containers",
+    tries: "a root filesystem whose /proc, /dev, /sys, /tmp and /whiskers are links to folders of the host",
+    ends: OK,
+    root: "links",
+    attempts: 15,
+  },
+  {
+    name: "root-privileges",
+    group: "containers",
+    tries: "a root filesystem with set-uid programs, file capabilities and device nodes",
+    ends: OK,
+    root: "privileges",
+    attempts: 4,
+    judge: (runs) => {
+      const offered = runs[0]?.facts["offered"];
+      assert.ok(Array.isArray(offered) && offered.length >= 2, "the root holds what it is to hold");
+    },
+  },
+
   // Protocol
   {
     name: "frame-unknown-kind",

@@ -3,10 +3,12 @@ import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import dgram from "node:dgram";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { homedir, networkInterfaces } from "node:os";
 import path from "node:path";
+
+import { findAll } from "../../src/sandbox/interpreters.ts";
 
 /** What attackers are told about the host, as JSON in the raw file: the harder the test, the better the proof. */
 export interface Brief {
@@ -98,6 +100,8 @@ export async function openHostTargets(harmless = false): Promise<HostTargets> {
   });
   await once(bystander, "spawn");
 
+  const programs = Object.fromEntries(runtimePrograms().map((program) => [program, stampOf(program)]));
+
   return {
     brief: {
       tcp,
@@ -117,7 +121,10 @@ export async function openHostTargets(harmless = false): Promise<HostTargets> {
     folder,
     arrivals,
     bystanderLives: () => lives(bystander),
-    changedCanaries: () => canaryFiles.filter((file) => readFileSync(file, "utf8") !== secret),
+    changedCanaries: () => [
+      ...canaryFiles.filter((file) => readFileSync(file, "utf8") !== secret),
+      ...Object.keys(programs).filter((program) => stampOf(program) !== programs[program]),
+    ],
     close: async () => {
       if (lives(bystander)) {
         bystander.kill("SIGKILL");
@@ -131,6 +138,18 @@ export async function openHostTargets(harmless = false): Promise<HostTargets> {
       }
     },
   };
+}
+
+/** Programs that make sandboxes: worth more to an attacker than any other file. */
+function runtimePrograms(): readonly string[] {
+  const names = ["bwrap", "runc", "crun", "runsc", "docker", "dockerd", "containerd", "unshare", "setpriv"];
+  const searchPath = `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/bin`;
+  return [process.execPath, ...names.flatMap((name) => findAll(name, searchPath).slice(0, 1))];
+}
+
+function stampOf(file: string): string {
+  const { ino, size, mtimeMs, ctimeMs } = statSync(file);
+  return [ino, size, mtimeMs, ctimeMs].join(" ");
 }
 
 function outsideAddresses(): readonly string[] {

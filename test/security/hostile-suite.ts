@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 
 import type { Limits } from "../../src/domain/limits.ts";
 import type { ProtectionName } from "../../src/domain/outcome.ts";
-import type { StatePolicy } from "../../src/domain/package.ts";
+import type { Root, StatePolicy } from "../../src/domain/package.ts";
 import type { Driver } from "../../src/sandbox/driver.ts";
 import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
 import type { Sandboxes } from "../../src/sandbox/sandboxes.ts";
@@ -15,6 +15,7 @@ import { ATTACK_LIMITS, whyNot } from "./attack.ts";
 import type { Attack } from "./attack.ts";
 import { makeAttackPackage } from "./attack-package.ts";
 import { ATTACKS } from "./attacks.ts";
+import { makeHostileRoot } from "./hostile-root.ts";
 import { openHostTargets } from "./host-targets.ts";
 import type { HostTargets } from "./host-targets.ts";
 import type { IsolationReport } from "./isolation-table.ts";
@@ -35,6 +36,8 @@ const HOST_MEMORY_MAX_BYTES = 400 * 1024 * 1024;
 export interface HostileSuiteOptions {
   /** False for a driver whose guests have a kernel of their own. */
   readonly sharesKernel: boolean;
+  /** What the guests run on; default what the machine has. */
+  readonly root?: Root | null | undefined;
   /** Why the driver cannot be tried on this machine. */
   readonly skip?: string | undefined;
   /** Names of attacks; all when not given. */
@@ -64,7 +67,7 @@ export function hostileSuite(
   describe(`hostile guests in ${name}`, { concurrency: CONCURRENCY, skip }, () => {
     let stage: Stage;
     before(async () => {
-      stage = await openStage(makeDriver);
+      stage = await openStage(makeDriver, options.root ?? null);
     });
     after(async () => {
       await stage.close();
@@ -100,22 +103,24 @@ export function hostileSuite(
 interface Stage {
   readonly driver: ObservedDriver;
   readonly targets: HostTargets;
+  readonly root: Root | null;
   readonly honest: HonestRuns;
   readonly memoryBefore: number;
   readonly kernelCountsMemory: boolean;
   close(): Promise<void>;
 }
 
-async function openStage(makeDriver: (stateDirectory: string) => Driver): Promise<Stage> {
+async function openStage(makeDriver: (stateDirectory: string) => Driver, root: Root | null): Promise<Stage> {
   const targets = await openHostTargets();
   const mountsBefore = ourMounts();
   const watched = observe(makeDriver(path.join(targets.folder, "state")));
   const sandboxes = openSandboxes({ drivers: [watched] });
-  const honest = new HonestRuns(sandboxes, watched, targets);
+  const honest = new HonestRuns(sandboxes, watched, targets, root);
   await honest.run();
   return {
     driver: watched,
     targets,
+    root,
     honest,
     memoryBefore: process.memoryUsage.rss(),
     kernelCountsMemory: !(await protectionOf(watched, "memory-limit")).includes("watchdog"),
@@ -125,7 +130,7 @@ async function openStage(makeDriver: (stateDirectory: string) => Driver): Promis
         assert.deepEqual(watched.opened.flatMap(leftovers), []);
         for (const one of watched.opened) forget(one);
         assert.deepEqual(ourMounts(), mountsBefore, "mounts were left behind");
-        const ours = /^(?:packages|raw-.*|socket|state|whiskers-test-.*)$/;
+        const ours = /^(?:packages|roots|raw-.*|socket|state|whiskers-test-.*)$/;
         const files = readdirSync(targets.folder).filter((file) => !ours.test(file));
         assert.deepEqual(files, [], "files in TMPDIR were left behind");
       } finally {
@@ -138,7 +143,8 @@ async function openStage(makeDriver: (stateDirectory: string) => Driver): Promis
 async function tryAttack(attack: Attack, state: StatePolicy, stage: Stage): Promise<readonly string[]> {
   const { driver, targets, honest } = stage;
   const limits: Limits = { ...ATTACK_LIMITS, ...attack.limits };
-  const pkg = makeAttackPackage(attack.name, targets);
+  const root = attack.root === undefined ? stage.root : await makeHostileRoot(attack.root, targets);
+  const pkg = makeAttackPackage(attack.name, targets, root);
   const sandboxes = openSandboxes({ drivers: [driver] });
   const over = new AbortController();
   const troubles: unknown[] = [];
@@ -187,11 +193,11 @@ class HonestRuns {
   readonly #pkg;
   readonly #lines: readonly string[] = Array.from({ length: 50 }, (_, number) => `line ${number}`);
 
-  constructor(sandboxes: Sandboxes, driver: Driver, targets: HostTargets) {
+  constructor(sandboxes: Sandboxes, driver: Driver, targets: HostTargets, root: Root | null) {
     this.#sandboxes = sandboxes;
     this.#driver = driver;
     this.#targets = targets;
-    this.#pkg = makeAttackPackage("bystander", targets);
+    this.#pkg = makeAttackPackage("bystander", targets, root);
   }
 
   /** Again and again, at least once, until `over`. @throws AssertionError it noticed something */

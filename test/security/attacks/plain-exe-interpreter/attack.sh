@@ -1,0 +1,2 @@
+#!/proc/self/exe
+The kernel runs, in place of this, the program that was about to run it: the one that made the sandbox.
