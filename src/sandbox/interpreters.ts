@@ -26,7 +26,8 @@ export interface Python {
 /** Longest that an interpreter may take to describe itself, milliseconds: shims can be slow. */
 const DESCRIBE_TIMEOUT_MS = 10_000;
 
-const DESCRIBE = `
+/** A Python program that prints a description of the Python that runs it: `readDescription`. */
+export const DESCRIBE = `
 import hashlib, json, os, site, sys, sysconfig
 paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 paths += site.getsitepackages() if hasattr(site, "getsitepackages") else []
@@ -112,8 +113,13 @@ export async function describePython(program: string): Promise<Python> {
     timeout: DESCRIBE_TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
-  const answer: unknown = JSON.parse(stdout);
-  if (!isPython(answer)) throw new Error(`${program} gave no description of itself`);
+  return readDescription(stdout);
+}
+
+/** @throws Error it is none */
+export function readDescription(text: string): Python {
+  const answer: unknown = JSON.parse(text);
+  if (!isPython(answer)) throw new Error("it gave no description of itself");
   return answer;
 }
 
@@ -143,8 +149,16 @@ function isWanted(found: string, wanted: string | null): boolean {
 function isPython(value: unknown): value is Python {
   return (
     isObject(value) &&
-    ["executable", "version", "cacheTag", "digest"].every((key) => typeof value[key] === "string") &&
+    matches(value["executable"], /^\/[^\0]{1,4000}$/u) &&
+    matches(value["version"], /^3\.\d{1,3}\.\d{1,3}$/u) &&
+    // Part of names of files.
+    matches(value["cacheTag"], /^[a-z0-9-]{1,64}$/iu) &&
+    matches(value["digest"], /^sha256:[0-9a-f]{64}$/u) &&
     Array.isArray(value["needs"]) &&
     value["needs"].every((one) => typeof one === "string")
   );
+}
+
+function matches(value: unknown, pattern: RegExp): boolean {
+  return typeof value === "string" && pattern.test(value);
 }

@@ -137,7 +137,9 @@ class PooledSandboxes implements Sandboxes {
     for (const driver of this.#drivers) {
       if (!driver.capabilities.isolates || cannotRun(driver, pkg) !== null) continue;
       const probe = await this.#probe(driver);
-      if (probe.available) return driver;
+      // A driver may know only by trying what it can do here.
+      if (probe.available && cannotRun(driver, pkg) === null) return driver;
+      if (probe.available) continue;
       reasons.push(`${driver.name}: ${probe.reason}`);
     }
     const why = reasons.length === 0 ? "none is built in" : reasons.join("; ");
@@ -152,9 +154,6 @@ class PooledSandboxes implements Sandboxes {
       const names = this.#drivers.map((one) => one.name).join(", ");
       throw new WhiskersError("usage", `there is no runtime \`${name}\`; there are: auto, ${names}`);
     }
-    const refusal = cannotRun(driver, pkg);
-    if (refusal !== null)
-      throw new WhiskersError("runtime-unavailable", `the runtime \`${name}\` ${refusal}`);
     const probe = await this.#probe(driver);
     if (!probe.available) {
       throw new WhiskersError(
@@ -162,6 +161,9 @@ class PooledSandboxes implements Sandboxes {
         `the runtime \`${name}\`: ${probe.reason}. ${probe.remedy}`,
       );
     }
+    const refusal = cannotRun(driver, pkg);
+    if (refusal !== null)
+      throw new WhiskersError("runtime-unavailable", `the runtime \`${name}\` ${refusal}`);
     return driver;
   }
 

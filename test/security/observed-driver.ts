@@ -26,7 +26,10 @@ export function observe(driver: Driver): ObservedDriver {
   let turn: Promise<unknown> = Promise.resolve();
   return {
     name: driver.name,
-    capabilities: driver.capabilities,
+    // It may know more of them once it has tried.
+    get capabilities() {
+      return driver.capabilities;
+    },
     opened,
     probe: () => driver.probe(),
     prepare: (pkg) => driver.prepare(pkg),

@@ -2,10 +2,10 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
 import { findAll } from "../../interpreters.ts";
-import { FD, INSIDE_ID } from "./launch.ts";
+import { FD } from "./launch.ts";
 import type { Launch, Variant } from "./launch.ts";
-import { INSIDE } from "./view.ts";
-import type { Entry } from "./view.ts";
+import { INSIDE, INSIDE_ID } from "../../view/view.ts";
+import type { Entry } from "../../view/view.ts";
 
 /** bubblewrap, bwrap(1), unprivileged: it makes the namespaces and mounts and stays as their init. */
 export async function findBubblewrap(searchPath: string): Promise<Variant | null> {
@@ -24,6 +24,7 @@ export async function findBubblewrap(searchPath: string): Promise<Variant | null
           isFile: true,
         })),
     ),
+    roots: true,
     seccomp: true,
     prepare: () => Promise.resolve([]),
     command: (launch) => [program, ...bubblewrapArguments(launch)],

@@ -100,6 +100,11 @@ export class SandboxIds {
     this.#first = firstId();
   }
 
+  /** Each sandbox gets a user of its own. */
+  get areOurs(): boolean {
+    return this.#first !== null;
+  }
+
   take(): number | null {
     if (this.#first === null) return null;
     for (let slot = 0; slot < IDS_PER_PROCESS; slot += 1) {

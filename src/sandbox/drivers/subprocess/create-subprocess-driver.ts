@@ -5,8 +5,9 @@ import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from
 import { setUp } from "./host.ts";
 import type { Host, SetUp } from "./host.ts";
 import { openSandbox } from "./open.ts";
-import { preparePackage } from "./prepare.ts";
-import type { PreparedPackage } from "./prepare.ts";
+import { viewHost } from "./view-host.ts";
+import { prepareView } from "../../view/prepare-view.ts";
+import type { PreparedView } from "../../view/view-host.ts";
 
 export interface SubprocessOptions {
   /** A folder of this driver's own, for what it keeps from start to start; made when missing. Absolute. */
@@ -32,10 +33,11 @@ export function createSubprocessDriver(options: SubprocessOptions): Driver {
 class SubprocessDriver implements Driver {
   readonly name = "subprocess";
   readonly #options: SubprocessOptions;
-  readonly #prepared = new Map<string, Promise<PreparedPackage>>();
+  readonly #prepared = new Map<string, Promise<PreparedView>>();
   #found: Promise<SetUp> | null = null;
   /** Known once it has been tried; until then it is what is most likely. */
   #memoryLimit = true;
+  #roots = true;
 
   constructor(options: SubprocessOptions) {
     this.#options = options;
@@ -46,7 +48,7 @@ class SubprocessDriver implements Driver {
       isolates: true,
       memoryLimit: this.#memoryLimit,
       fork: true,
-      roots: false,
+      roots: this.#roots,
       guests: ["python", "javascript", "command"],
     };
   }
@@ -64,18 +66,19 @@ class SubprocessDriver implements Driver {
 
   async prepare(pkg: Package): Promise<Prepared> {
     const host = await this.#host();
-    let prepared = this.#prepared.get(pkg.digest);
+    const key = [pkg.digest, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
+    let prepared = this.#prepared.get(key);
     if (prepared === undefined) {
-      prepared = preparePackage(pkg, host, this.#options);
-      this.#prepared.set(pkg.digest, prepared);
+      prepared = prepareView(pkg, viewHost(host, this.#options.stateDirectory), this.#options.python);
+      this.#prepared.set(key, prepared);
       // What is missing may be installed later.
-      prepared.catch(() => this.#prepared.delete(pkg.digest));
+      prepared.catch(() => this.#prepared.delete(key));
     }
     return { ...(await prepared), pkg };
   }
 
   async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {
-    return openSandbox(prepared as PreparedPackage, request, await this.#host());
+    return openSandbox(prepared as PreparedView, request, await this.#host());
   }
 
   async #host(): Promise<Host> {
@@ -87,7 +90,13 @@ class SubprocessDriver implements Driver {
   async #setUp(): Promise<SetUp> {
     this.#found ??= setUp(this.#options);
     const found = await this.#found;
-    if (found.available) this.#memoryLimit = found.host.cgroups?.controllers.has("memory") === true;
+    if (found.available) {
+      const { cgroups, variant, ids } = found.host;
+      this.#memoryLimit = cgroups?.controllers.has("memory") === true;
+      // What limits a sandbox must not be loaded with libraries of a root that nobody trusts.
+      const limitsFromOutside = ids.areOurs || cgroups?.controllers.has("pids") === true;
+      this.#roots = variant.roots && limitsFromOutside;
+    }
     return found;
   }
 }

@@ -1,11 +1,8 @@
 import type { Limits } from "../../../domain/limits.ts";
-import type { Entry } from "./view.ts";
+import type { Entry } from "../../view/view.ts";
 
 /** Descriptors of the launching programs. The guest gets 0, 1 and 2 alone. */
 export const FD = Object.freeze({ status: 3, seccomp: 4, stage: 5, firstFile: 6 });
-
-/** User and group inside. They own nothing there but /tmp. */
-export const INSIDE_ID = 1000;
 
 /** All that a variant needs to know to start one sandbox. */
 export interface Launch {
@@ -32,6 +29,8 @@ export interface Variant {
   readonly version: string;
   /** What it needs to be visible inside for itself. */
   readonly entries: readonly Entry[];
+  /** Whether no program of the host has to run inside, with the libraries that are there, to confine the guest. */
+  readonly roots: boolean;
   /** Whether it can load a seccomp filter. */
   readonly seccomp: boolean;
   /** Makes ready for these entries. Returns what the sandbox's user must be able to reach besides their sources. */

@@ -1,7 +1,7 @@
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import type { Host } from "./host.ts";
-import { privateView, systemView } from "./view.ts";
-import type { Entry, ViewParts } from "./view.ts";
+import { privateView, systemView } from "../../view/view.ts";
+import type { Entry, ViewParts } from "../../view/view.ts";
 
 /** The whole view, with every source where the sandbox's user can reach it. */
 export async function makeEntries(parts: ViewParts, host: Host): Promise<readonly Entry[]> {

@@ -15,20 +15,18 @@ import { confined } from "./confine.ts";
 import type { Host } from "./host.ts";
 import { FD } from "./launch.ts";
 import { CgroupMeter, WatchdogMeter } from "./meter.ts";
-import type { PreparedPackage } from "./prepare.ts";
+import { RESERVED_BY_V8_BYTES } from "../../view/view-host.ts";
+import type { LaunchCommand, PreparedView } from "../../view/view-host.ts";
 import { SubprocessSandbox } from "./sandbox.ts";
-import { INSIDE, withLimits } from "./view.ts";
-import type { Entry } from "./view.ts";
+import { INSIDE, withLimits } from "../../view/view.ts";
+import type { Entry } from "../../view/view.ts";
 
 /** Of every sandbox besides the guest's own: the program that makes it, its init, and a fork between them. */
 const LAUNCHING_PROCESSES = 3;
 
-/** What V8 sets aside and never uses counts for RLIMIT_DATA; its heap has a limit of its own. */
-export const RESERVED_BY_V8_BYTES = 1024 * 1024 * 1024;
-
 /** @throws WhiskersError `sandbox-failed` */
 export async function openSandbox(
-  prepared: PreparedPackage,
+  prepared: PreparedView,
   request: OpenRequest,
   host: Host,
 ): Promise<SubprocessSandbox> {
@@ -57,7 +55,7 @@ export interface Tool {
 /** Starts any command in a sandbox with these entries. */
 export async function launchSandbox(
   entries: readonly Entry[],
-  command: GuestCommand & { readonly reservedBytes?: number },
+  command: LaunchCommand,
   request: Pick<OpenRequest, "limits" | "files"> & { readonly tool?: Tool },
   host: Host,
 ): Promise<SubprocessSandbox> {

@@ -8,11 +8,18 @@ import { codeOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import { toolId } from "./confine.ts";
 import type { SubprocessOptions } from "./create-subprocess-driver.ts";
-import { ETC_FILES } from "./etc-folder.ts";
+import { ETC_FILES } from "../../view/etc-folder.ts";
 import { type Host, setUp } from "./host.ts";
 import { makeReachable } from "./make-entries.ts";
 import { launchSandbox } from "./open.ts";
-import { type Entry, kernelEntries, privateView, programEntries, readOnly, withoutCovered } from "./view.ts";
+import {
+  type Entry,
+  kernelEntries,
+  privateView,
+  programEntries,
+  readOnly,
+  withoutCovered,
+} from "../../view/view.ts";
 
 /** A folder or file outside, and where it is seen inside. Absolute. */
 export interface Shown {

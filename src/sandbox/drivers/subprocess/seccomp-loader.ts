@@ -1,7 +1,7 @@
 import { findAll, findPython } from "../../interpreters.ts";
 import { FD } from "./launch.ts";
-import { INSIDE, readOnly } from "./view.ts";
-import type { Entry } from "./view.ts";
+import { INSIDE, readOnly } from "../../view/view.ts";
+import type { Entry } from "../../view/view.ts";
 
 /** A program that puts itself under a filter and then becomes the guest. */
 export interface SeccompLoader {

@@ -6,7 +6,7 @@ import type { Host } from "./host.ts";
 import { launchSandbox } from "./open.ts";
 import { makeEntries } from "./make-entries.ts";
 import type { SubprocessSandbox } from "./sandbox.ts";
-import { readOnly } from "./view.ts";
+import { readOnly } from "../../view/view.ts";
 
 /** What a trivial guest found of its sandbox, and what we saw of it from outside. */
 export interface Facts {
@@ -49,6 +49,7 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
   try {
     const shell = realpathSync("/bin/sh");
     const parts = {
+      rootFolder: null,
       etc: host.etcFolder,
       packageFolder: host.etcFolder,
       sdkFolder: host.sdkFolder,

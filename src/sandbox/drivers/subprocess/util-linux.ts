@@ -7,13 +7,13 @@ import { promisify } from "node:util";
 
 import { codeOf } from "../../../domain/unknown.ts";
 import { findAll } from "../../interpreters.ts";
-import { FD, INSIDE_ID } from "./launch.ts";
+import { FD } from "./launch.ts";
 import type { Launch, Variant } from "./launch.ts";
 import { quote } from "./quote.ts";
 import { findSeccompLoader } from "./seccomp-loader.ts";
 import type { SeccompLoader } from "./seccomp-loader.ts";
-import { INSIDE } from "./view.ts";
-import type { Entry } from "./view.ts";
+import { INSIDE, INSIDE_ID } from "../../view/view.ts";
+import type { Entry } from "../../view/view.ts";
 
 const NAMESPACES = ["--user", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup"];
 /** Its programs that are needed, besides a shell. */
@@ -61,6 +61,7 @@ export async function findUtilLinux(options: {
   return {
     version: `util-linux ${version}`,
     entries: own,
+    roots: false,
     seccomp: loader !== null,
     prepare: async (entries) => [await makeRoot(roots, entries)],
     command: (launch) => [

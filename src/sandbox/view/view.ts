@@ -1,17 +1,14 @@
-import { existsSync, lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readlinkSync, statSync } from "node:fs";
 
-import type { Limits } from "../../../domain/limits.ts";
+import type { Limits } from "../../domain/limits.ts";
+import { rootEntries } from "./root-entries.ts";
 
 /**
- * What is visible where in a sandbox. Written once, and turned into arguments of bubblewrap or into a script
- * for the tools of util-linux, so that the two cannot differ. All is under a root that is an empty tmpfs and
- * becomes read-only; everything from the host is read-only, without set-uid programs and devices.
+ * What is visible where in a sandbox. Written once, and turned into arguments of bubblewrap, a script for the tools
+ * of util-linux or the mounts of a container, so that they cannot differ. All is under a root of ours that is
+ * read-only; everything from the host is read-only, without set-uid programs and devices.
  * A parent comes before what is in it.
  */
-export interface View {
-  readonly entries: readonly Entry[];
-}
-
 export type Entry =
   | {
       readonly kind: "read-only";
@@ -36,6 +33,9 @@ export const INSIDE = Object.freeze({
   files: "/whiskers",
   compileCache: "/whiskers/compiled",
 });
+
+/** User and group inside. They own nothing there but /tmp. */
+export const INSIDE_ID = 1000;
 
 /** Where the loader and interpreters look for libraries. Links to others of them are kept as links. */
 const LIBRARY_FOLDERS = [
@@ -67,15 +67,17 @@ const DEVICE_LINKS = { fd: "/proc/self/fd", stdin: "fd/0", stdout: "fd/1", stder
 const SHM_MAX_BYTES = 16 * 1024 * 1024;
 
 export interface ViewParts {
-  /** Folder with the few files of a synthetic /etc. */
+  /** Folder with the few files of a synthetic /etc, for what has none of its own. */
   readonly etc: string;
+  /** A root filesystem in place of all that the machine has; null: none. */
+  readonly rootFolder: string | null;
   readonly packageFolder: string;
   readonly sdkFolder: string;
   /** Null: the package has none. */
   readonly dependenciesFolder: string | null;
-  /** Interpreter, its libraries: same path inside as outside. */
+  /** Without a root: the interpreter, its libraries; same path inside as outside. */
   readonly needs: readonly string[];
-  /** Programs and data of the machine's PATH, for commands. */
+  /** Without a root: programs and data of the machine's PATH too, for commands. */
   readonly programs: boolean;
   readonly extra?: readonly Entry[];
 }
@@ -84,18 +86,6 @@ export interface ViewParts {
 export function programEntries(root: string | null): readonly Entry[] {
   if (root !== null) return rootEntries(root);
   return [...LIBRARY_FOLDERS, ...SHARED_DATA, ...STORES, ...PROGRAM_FOLDERS].flatMap(hostEntry);
-}
-
-/** What a sandbox has of its own in place of a root filesystem's. */
-const NOT_OF_ROOT = new Set(["dev", "proc", "sys", "tmp", "run", "whiskers"]);
-
-function rootEntries(root: string): readonly Entry[] {
-  return readdirSync(root, { withFileTypes: true }).flatMap((found): Entry[] => {
-    const [source, target] = [`${root}/${found.name}`, `/${found.name}`];
-    if (NOT_OF_ROOT.has(found.name)) return [];
-    if (found.isSymbolicLink()) return [{ kind: "link", target, to: readlinkSync(source) }];
-    return found.isDirectory() ? [{ kind: "read-only", source, target }] : [];
-  });
 }
 
 /** Devices and the kernel's file systems. */
@@ -113,16 +103,12 @@ export function kernelEntries(): readonly Entry[] {
 
 /** Sorted so that parents come first, and without what a mount of a parent shows already. */
 export function systemView(parts: ViewParts): readonly Entry[] {
-  const shown = [
-    ...LIBRARY_FOLDERS,
-    ...SHARED_DATA,
-    ...STORES,
-    ...(parts.programs ? PROGRAM_FOLDERS : []),
-  ].flatMap(hostEntry);
+  const base = parts.rootFolder === null ? machineEntries(parts) : rootEntries(parts.rootFolder);
   const entries: Entry[] = [
-    { kind: "read-only", source: parts.etc, target: "/etc" },
-    ...shown,
-    ...parts.needs.map((path): Entry => readOnly(path, path)),
+    ...(base.some(({ target }) => target === "/etc")
+      ? []
+      : [{ kind: "read-only" as const, source: parts.etc, target: "/etc" }]),
+    ...base,
     { kind: "read-only", source: parts.packageFolder, target: INSIDE.package },
     { kind: "read-only", source: parts.sdkFolder, target: INSIDE.sdk },
     ...(parts.dependenciesFolder === null ? [] : [readOnly(parts.dependenciesFolder, INSIDE.dependencies)]),
@@ -146,6 +132,12 @@ export function withLimits(entries: readonly Entry[], limits: Limits): readonly 
   return entries.map((entry) =>
     entry.kind === "tmpfs" ? (sized.find((other) => other.target === entry.target) ?? entry) : entry,
   );
+}
+
+/** What interpreters of the machine need, and programs when they are wanted. */
+function machineEntries({ needs, programs }: ViewParts): readonly Entry[] {
+  const folders = [...LIBRARY_FOLDERS, ...SHARED_DATA, ...STORES, ...(programs ? PROGRAM_FOLDERS : [])];
+  return [...folders.flatMap(hostEntry), ...needs.map((path): Entry => readOnly(path, path))];
 }
 
 function hostEntry(path: string): Entry[] {

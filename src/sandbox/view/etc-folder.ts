@@ -1,8 +1,8 @@
 import { chmod, copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
-import { codeOf } from "../../../domain/unknown.ts";
-import { INSIDE_ID } from "./launch.ts";
+import { codeOf } from "../../domain/unknown.ts";
+import { INSIDE_ID } from "./view.ts";
 
 /** The few files of /etc that programs cannot do without. Nothing in them is this machine's, but the list of libraries. */
 export const ETC_FILES: Readonly<Record<string, string>> = {

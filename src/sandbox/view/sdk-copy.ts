@@ -4,8 +4,8 @@ import { chmod, copyFile, mkdir, readdir, rename, rm, stat, writeFile } from "no
 import path from "node:path/posix";
 import { promisify } from "node:util";
 
-import { codeOf } from "../../../domain/unknown.ts";
-import type { Python } from "../../interpreters.ts";
+import { codeOf } from "../../domain/unknown.ts";
+import type { Python } from "../interpreters.ts";
 
 /** Parts of the SDK that no guest needs. */
 const LEFT_OUT = new Set(["__pycache__", "test", "node_modules"]);

@@ -2,16 +2,16 @@ import { randomUUID } from "node:crypto";
 import { cp, lstat, readdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
-import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
-import type { Package } from "../../../domain/package.ts";
-import { guestCommand } from "../../guest-command.ts";
-import type { GuestCommand } from "../../guest-command.ts";
-import type { Python } from "../../interpreters.ts";
-import type { Host } from "./host.ts";
-import { launchSandbox, RESERVED_BY_V8_BYTES } from "./open.ts";
+import { DEFAULT_LIMITS } from "../../domain/limits.ts";
+import type { Package } from "../../domain/package.ts";
+import { guestCommand } from "../guest-command.ts";
+import type { Python } from "../interpreters.ts";
+import { readToEnd } from "./read-to-end.ts";
 import { makeFolder, putInPlace } from "./sdk-copy.ts";
 import { INSIDE } from "./view.ts";
 import type { Entry } from "./view.ts";
+import { RESERVED_BY_V8_BYTES } from "./view-host.ts";
+import type { LaunchCommand, ViewHost } from "./view-host.ts";
 
 /** What a compiling guest may print: more is not kept. */
 const OUTPUT_MAX_BYTES = 64 * 1024 * 1024;
@@ -26,15 +26,15 @@ const DEADLINE_MS = 60_000;
 export async function compilePython(
   { folder, digest }: Pick<Package, "folder" | "digest">,
   inside: string,
-  { python, stateDirectory, entries, host }: CompileOptions,
+  { python, entries, host }: CompileOptions,
 ): Promise<string> {
   const name = `${digest.replace(/^sha256:/u, "")}-${python.cacheTag}`;
-  const copy = path.join(stateDirectory, "compiled", name);
+  const copy = path.join(host.stateDirectory, "compiled", name);
   if (await exists(copy)) return copy;
   const argv = [python.executable, "-I", "-S", "-c", COMPILE, inside];
   const printed = await runToEnd({ argv, env: { PYTHONHASHSEED: "0" } }, entries, host);
   if (printed === null) return folder;
-  const draft = path.join(stateDirectory, "compiled", `.${name}-${randomUUID()}`);
+  const draft = path.join(host.stateDirectory, "compiled", `.${name}-${randomUUID()}`);
   await makeFolder(path.dirname(draft));
   await cp(folder, draft, { recursive: true, verbatimSymlinks: true });
   for (const { file, content } of printed) await putCompiled(draft, file, content, python.cacheTag);
@@ -44,9 +44,8 @@ export async function compilePython(
 
 export interface CompileOptions {
   readonly python: Python;
-  readonly stateDirectory: string;
   readonly entries: readonly Entry[];
-  readonly host: Host;
+  readonly host: ViewHost;
 }
 
 /** Python files that do not compile are left for the guest to report. */
@@ -96,17 +95,18 @@ async function putCompiled(root: string, file: string, content: Buffer, cacheTag
  * What Node.js compiles and strips of types before a JavaScript guest is ready, made once per version of
  * Node.js and of the SDK, in a sandbox with a package of our own, so no guest has any part in it.
  * Null: it could not be made.
+ * @param version names the Node.js
  */
 export async function compileJavaScriptSdk(
-  stateDirectory: string,
   makeEntries: (packageFolder: string) => Promise<readonly Entry[]>,
   interpreter: string,
-  host: Host,
+  version: string,
+  host: ViewHost,
 ): Promise<string | null> {
-  const name = `node-${process.versions.node}-${path.basename(host.sdkFolder)}`;
-  const copy = path.join(stateDirectory, "compiled", name);
+  const name = `node-${version}-${path.basename(host.sdkFolder)}`;
+  const copy = path.join(host.stateDirectory, "compiled", name);
   if (await exists(copy)) return copy;
-  const packageFolder = path.join(stateDirectory, "empty-package");
+  const packageFolder = path.join(host.stateDirectory, "empty-package");
   await makeFolder(packageFolder);
   await writeFile(path.join(packageFolder, "normalize.mjs"), "export function run() {}\n", { mode: 0o644 });
   const guest = { kind: "javascript", file: "normalize.mjs", export: "run" } as const;
@@ -137,8 +137,8 @@ export async function compileJavaScriptSdk(
     host,
   );
   if (printed === null || printed.length === 0) return null;
-  const draft = path.join(stateDirectory, "compiled", `.${name}-${randomUUID()}`);
-  await makeFolder(path.join(stateDirectory, "compiled"));
+  const draft = path.join(host.stateDirectory, "compiled", `.${name}-${randomUUID()}`);
+  await makeFolder(path.join(host.stateDirectory, "compiled"));
   await makeFolder(draft);
   for (const { file, content } of printed) {
     if (!/^[\w.-]+\/[\w.-]+$/u.test(file) || file.includes("..")) continue;
@@ -183,39 +183,22 @@ interface Printed {
 
 /** Files that a command in a sandbox printed; null: it did not come to its end, or printed too much. */
 async function runToEnd(
-  command: GuestCommand & { readonly reservedBytes?: number },
+  command: LaunchCommand,
   entries: readonly Entry[],
-  host: Host,
+  host: ViewHost,
 ): Promise<readonly Printed[] | null> {
-  let sandbox;
+  let said: string | null;
   try {
-    sandbox = await launchSandbox(entries, command, { limits: DEFAULT_LIMITS, files: [] }, host);
+    said = await readToEnd(await host.launch(entries, command), OUTPUT_MAX_BYTES, DEADLINE_MS);
   } catch {
     return null;
   }
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const timer = setTimeout(() => sandbox.signal("kill"), DEADLINE_MS);
-  try {
-    sandbox.errors.resume();
-    sandbox.input.end();
-    for await (const chunk of sandbox.output as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > OUTPUT_MAX_BYTES) return null;
-      chunks.push(chunk);
-    }
-    const lines = Buffer.concat(chunks).toString("utf8").split("\n");
-    if (!lines.includes("end")) return null;
-    return lines.flatMap((line) => {
-      const [file = "", base64] = line.split("\t", 2);
-      return base64 === undefined ? [] : [{ file, content: Buffer.from(base64, "base64") }];
-    });
-  } catch {
-    return null;
-  } finally {
-    clearTimeout(timer);
-    await sandbox.close();
-  }
+  const lines = said?.split("\n") ?? [];
+  if (!lines.includes("end")) return null;
+  return lines.flatMap((line) => {
+    const [file = "", base64] = line.split("\t", 2);
+    return base64 === undefined ? [] : [{ file, content: Buffer.from(base64, "base64") }];
+  });
 }
 
 async function exists(folder: string): Promise<boolean> {

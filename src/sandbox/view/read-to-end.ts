@@ -1,0 +1,31 @@
+import type { Sandbox } from "../driver.ts";
+
+/** All that a command in a sandbox prints, which it is closed after; null: too much, or it took too long. */
+export async function readToEnd(
+  sandbox: Sandbox,
+  maxBytes: number,
+  deadlineMs: number,
+): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    sandbox.signal("kill");
+  }, deadlineMs);
+  try {
+    sandbox.errors.resume();
+    sandbox.input.end();
+    for await (const chunk of sandbox.output as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) return null;
+      chunks.push(chunk);
+    }
+    return late ? null : Buffer.concat(chunks).toString("utf8");
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
+    await sandbox.close();
+  }
+}
