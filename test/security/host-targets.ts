@@ -148,8 +148,8 @@ function runtimePrograms(): readonly string[] {
 }
 
 function stampOf(file: string): string {
-  const { ino, size, mtimeMs, ctimeMs } = statSync(file);
-  return [ino, size, mtimeMs, ctimeMs].join(" ");
+  const { ino, size, mtimeMs } = statSync(file);
+  return [ino, size, mtimeMs].join(" ");
 }
 
 function outsideAddresses(): readonly string[] {
