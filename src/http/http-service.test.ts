@@ -16,7 +16,7 @@ import { retrying } from "./retrying.ts";
 const NEVER = new AbortController().signal;
 
 suite("an HTTP service", () => {
-  test("keeps its connections and its path prefix", async () => {
+  test("§3.1 §10.18 keeps its connections and its path prefix", async () => {
     const sockets = new Set<unknown>();
     await withService(
       (request, response) => {
@@ -51,7 +51,7 @@ suite("an HTTP service", () => {
     [404, "upstream-refused"],
     [422, "upstream-refused"],
   ] as const) {
-    test(`${status} is ${code}, with what the service said, on one line`, async () => {
+    test(`§1.6 §2.2 §3.1 ${status} is ${code}, with what the service said, on one line`, async () => {
       await withService(
         (_request, response) => response.writeHead(status).end("because\n\u001b[31mof this"),
         async (service) => {

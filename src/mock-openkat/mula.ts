@@ -149,6 +149,10 @@ export function mulaApp(tasks: TaskStore, faults: FaultList, slowMs: number): Fa
   const list = async (query: ListQuery, filters: TaskFilters): Promise<unknown> => {
     if (query.status !== undefined && !TASK_STATUSES.includes(query.status as TaskStatus))
       return failSlowly();
+    if (query.min_created_at !== undefined && query.max_created_at !== undefined) {
+      const isBackwards = Date.parse(query.min_created_at) > Date.parse(query.max_created_at);
+      if (isBackwards) throw badRequest("min_date must be less than max_date");
+    }
     try {
       return page(
         tasks.all().filter((task) => isWanted(task, query) && matchesFilters(task, filters)),

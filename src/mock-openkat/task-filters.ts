@@ -1,4 +1,4 @@
-import type { MulaTask } from "./task-store.ts";
+import { type MulaTask, TASK_STATUSES } from "./task-store.ts";
 
 export interface TaskFilter {
   readonly column: string;
@@ -54,9 +54,18 @@ function matches(task: MulaTask, filter: TaskFilter): boolean {
   const actual = onPath
     ? valueAt(task.data, filter.field.split("__"))
     : (task as unknown as Record<string, unknown>)[filter.column];
+  if (filter.column === "status") return compare(actual, { ...filter, value: statuses(filter.value) });
   // A missing key is SQL's NULL: no comparison holds, not even a negated one.
   if (actual === undefined || actual === null) return filter.operator === "is" && filter.value === null;
   return compare(actual, filter);
+}
+
+/** In lower case, as tasks have them; the scheduler also takes their names in upper case. */
+function statuses(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(statuses);
+  const status = typeof value === "string" ? value.toLowerCase() : value;
+  if (!(TASK_STATUSES as readonly unknown[]).includes(status)) throw new FilterError("no such status");
+  return status;
 }
 
 /** What makes the scheduler fail on a JSON path: null, booleans and empty lists. */

@@ -142,7 +142,7 @@ describe("references between objects of one output", () => {
 });
 
 describe("variants of one object", () => {
-  test("are merged at the place of the first: what is not null wins, and the later of two", async () => {
+  test("§10.8 are merged at the place of the first: what is not null wins, and the later of two", async () => {
     const { objects } = await collect([
       {
         object_type: "IPPort",

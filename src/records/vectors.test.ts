@@ -6,7 +6,7 @@ import { primaryKey } from "./primary-key.ts";
 import { collect, readVectors } from "./testing/collect.ts";
 import { normaliseUrl } from "./url.ts";
 
-describe("objects as OpenKAT stores them", () => {
+describe("§10.27 objects as OpenKAT stores them", () => {
   for (const { json, primary_key: key } of readVectors("golden")) {
     test(key.slice(0, 100), async () => {
       const {

@@ -223,7 +223,7 @@ function suite(createDatabase: () => Promise<string | null>): void {
     assert.equal(mock.tasks.get(bad)?.status, "failed");
   });
 
-  test("a retry completes what had failed, and saves a derived raw file once", async () => {
+  test("§2.3 §10.9 a retry completes what had failed, and saves a derived raw file once", async () => {
     const type = `derived/${databaseUrl === null ? "embedded" : "server"}`;
     const raw = { record_type: "raw", mime_types: [type], content: "aGk=" };
     const id = add({ yield: [raw, raw, HOSTNAME] });
@@ -274,7 +274,7 @@ function suite(createDatabase: () => Promise<string | null>): void {
     assert.match(missing.err, /input-unreadable/u);
   });
 
-  test("backfill queues at the scheduler what Bytes holds, and a supervisor runs it", async () => {
+  test("§1.5 §10.25 backfill queues at the scheduler what Bytes holds, and a supervisor runs it", async () => {
     const ended = add({ yield: [HOSTNAME] }, { endedAt: "2020-05-01T00:00:00Z", organisation: "org" });
     const data = mock.tasks.get(ended)?.data as { readonly raw_data: { readonly id: string } } | undefined;
     const rawId = data?.raw_data.id;

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, suite, test } from "node:test";
@@ -61,7 +64,7 @@ suite("OpenKAT's services", () => {
   });
 
   suite("Mula", () => {
-    test("pops only what we have normalizers for, with times that hold a space made ISO", async () => {
+    test("§1.2 §1.4 §10.15 §10.30 pops only what we have normalizers for, with times that hold a space made ISO", async () => {
       const mine = pushTask("mine", { ended_at: "2026-01-02 03:04:05.500000+00:00" });
       pushTask("other");
       const popped = await mula.pop(["mine", "also-mine"], 10, NEVER);
@@ -73,11 +76,11 @@ suite("OpenKAT's services", () => {
       assert.deepEqual(popped.tasks[0]?.mimeTypes, ["boefje/b"]);
     });
 
-    test("no normalizers: nothing is asked, for an empty list would be answered with a slow 500", async () => {
+    test("§1.4 §10.23 no normalizers: nothing is asked, for an empty list would be answered with a slow 500", async () => {
       assert.deepEqual(await mula.pop([], 10, NEVER), { tasks: [], malformed: [] });
     });
 
-    test("a task that lacks what it needs is named, and the others are kept", async () => {
+    test("§1.2 a task that lacks what it needs is named, and the others are kept", async () => {
       const broken = pushTask("broken", { ended_at: null });
       const good = pushTask("broken");
       const popped = await mula.pop(["broken"], 10, NEVER);
@@ -90,7 +93,7 @@ suite("OpenKAT's services", () => {
       ]);
     });
 
-    test("hands a task back by PATCH to queued, and finds what was dispatched long ago", async () => {
+    test("§1.6 §1.9 §10.2 hands a task back by PATCH to queued, and finds what was dispatched long ago", async () => {
       const id = pushTask("lost");
       await mula.pop(["lost"], 1, NEVER);
       const soon = new Date(Date.now() + 60_000).toISOString();
@@ -104,21 +107,64 @@ suite("OpenKAT's services", () => {
       );
     });
 
-    test("a list of more than one page is read to its end, though the last page may be empty", async () => {
+    test("§1.7 a list of more than one page is read to its end, though the last page may be empty", async () => {
       for (let n = 0; n < 200; n += 1) pushTask("paged");
       await mula.pop(["paged"], 200, NEVER);
       const soon = new Date(Date.now() + 60_000).toISOString();
       assert.equal((await mula.listOlder(["paged"], "dispatched", soon, NEVER)).length, 200);
     });
 
-    test("an unknown task has no status, and setting one is refused", async () => {
+    test("§1.6 §1.7 an unknown task has no status, and setting one is refused", async () => {
       assert.equal(await mula.status(randomUUID(), NEVER), null);
       await assert.rejects(mula.setStatus(randomUUID(), "failed", NEVER), code("upstream-refused"));
     });
   });
 
+  test("§1.3 an empty answer, also a bare null, is no task; anything else is no answer of the scheduler's", async () => {
+    const answers = ['{"results": []}', "null", '{"tasks": []}', '"x"'];
+    const server = createServer((_request, response) => response.end(answers.shift()));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as AddressInfo;
+    const service = openHttpService({ name: "Mula", baseUrl: `http://127.0.0.1:${port}`, timeoutMs: 2000 });
+    const odd = openMula(service);
+    assert.deepEqual(await odd.pop(["n"], 1, NEVER), { tasks: [], malformed: [] });
+    assert.deepEqual(await odd.pop(["n"], 1, NEVER), { tasks: [], malformed: [] });
+    await assert.rejects(odd.pop(["n"], 1, NEVER), code("upstream-unavailable"));
+    await assert.rejects(odd.pop(["n"], 1, NEVER), code("upstream-unavailable"));
+    await service.close();
+    server.close();
+  });
+
   suite("Bytes", () => {
-    test("streams a raw file to a file, with its hash", async () => {
+    test("§2.1 one login serves many calls: each costs the server two rounds of hashing", async () => {
+      mock.addFault("bytes", { match: "POST /token", kind: "latency", ms: 1 });
+      const other = openBytes(bytesService, { username: "bytes", password: "bytes" });
+      await Promise.all([1, 2, 3].map(() => other.listRaws({ limit: 1 }, NEVER)));
+      await other.listRaws({ limit: 1 }, NEVER);
+      assert.equal(mock.faultHits("bytes")[0]?.hits, 1);
+    });
+
+    test("§2.2 a raw file whose file is gone is a plain 500, and may come back; an unknown one is refused", async () => {
+      const { rawId } = addRaw(Buffer.from("x"));
+      mock.addFault("bytes", { match: "GET /bytes/raw/", kind: "error", times: 1 });
+      const download = (id: string): Promise<unknown> =>
+        bytes.download(
+          { rawId: id, path: join(folder, randomUUID()), maxBytes: 10, secureHash: null },
+          NEVER,
+        );
+      await assert.rejects(download(rawId), code("upstream-unavailable"));
+      await assert.rejects(download(randomUUID()), code("upstream-refused"));
+    });
+
+    test("§2.3 a normalizer meta is posted with a whole boefje_meta, and read back from what is stored", async () => {
+      const { rawId, boefjeMetaId } = addRaw(Buffer.from("x"));
+      const meta = metaOf({ rawId, boefjeMetaId });
+      await bytes.saveNormalizerMeta(meta, NEVER);
+      const stored = mock.raws.normalizerMetas.get(meta.id);
+      assert.deepEqual([stored?.rawId, stored?.normalizer], [rawId, { id: "n", version: null }]);
+    });
+
+    test("§2.2 §10.14 streams a raw file to a file, with its hash", async () => {
       const content = Buffer.alloc(3_000_000, "whiskers");
       const { rawId } = addRaw(content);
       const path = join(folder, rawId);
@@ -127,7 +173,7 @@ suite("OpenKAT's services", () => {
       assert.ok(readFileSync(path).equals(content));
     });
 
-    test("checks the hash that Bytes made", async () => {
+    test("§2.4 checks the hash that Bytes made", async () => {
       const { rawId } = addRaw(Buffer.from("x"));
       const [meta] = await bytes.listRaws({ rawIds: [rawId], limit: 1 }, NEVER);
       const value = meta?.secure_hash ?? "";
@@ -142,7 +188,7 @@ suite("OpenKAT's services", () => {
       );
     });
 
-    test("one that is too long or never ends is refused, and leaves no file", async () => {
+    test("§2.4 §10.14 one that is too long or never ends is refused, and leaves no file", async () => {
       const endless = async function* (): AsyncGenerator<Uint8Array> {
         for (;;) yield await Promise.resolve(Buffer.alloc(65_536));
       };
@@ -157,7 +203,7 @@ suite("OpenKAT's services", () => {
       }
     });
 
-    test("a body cut short is an upstream failure, not a short raw file", async () => {
+    test("§2.4 a body cut short is an upstream failure, not a short raw file", async () => {
       const { rawId } = addRaw(Buffer.alloc(100_000));
       mock.addFault("bytes", { match: "/bytes/raw/", kind: "truncate", times: 1 });
       const download = { rawId, path: join(folder, rawId), maxBytes: 1e9, secureHash: null };
@@ -165,7 +211,7 @@ suite("OpenKAT's services", () => {
       assert.equal((await bytes.download(download, NEVER)).sizeBytes, 100_000);
     });
 
-    test("a 401 in mid-run is answered by one new login, for all who wait", async () => {
+    test("§2.1 a 401 in mid-run is answered by one new login, for all who wait", async () => {
       const { rawId } = addRaw(Buffer.from("x"));
       mock.addFault("bytes", { match: "GET /bytes/raw/", kind: "unauthorized", times: 3 });
       const downloads = Array.from({ length: 3 }, () =>
@@ -174,12 +220,12 @@ suite("OpenKAT's services", () => {
       assert.equal((await Promise.all(downloads)).length, 3);
     });
 
-    test("wrong credentials are the operator's to correct", async () => {
+    test("§2.1 wrong credentials are the operator's to correct", async () => {
       const wrong = openBytes(bytesService, { username: "bytes", password: "wrong" });
       await assert.rejects(wrong.listRaws({ limit: 1 }, NEVER), code("upstream-credentials"));
     });
 
-    test("saving a normalizer meta that an earlier try has saved succeeds; of an unknown raw it is refused", async () => {
+    test("§2.2 §10.9 saving a normalizer meta that an earlier try has saved succeeds; of an unknown raw it is refused", async () => {
       const { rawId, boefjeMetaId } = addRaw(Buffer.from("x"));
       const meta = metaOf({ rawId, boefjeMetaId });
       mock.addFault("bytes", { match: "normalizer_meta$", kind: "reset", when: "after", times: 1 });
@@ -189,7 +235,7 @@ suite("OpenKAT's services", () => {
       await assert.rejects(bytes.saveNormalizerMeta(unknown, NEVER), code("upstream-refused"));
     });
 
-    test("saves derived raws under the boefje's run", async () => {
+    test("§2.3 saves derived raws under the boefje's run", async () => {
       const { boefjeMetaId } = addRaw(Buffer.from("x"));
       const raws = [{ mime_types: ["text/html"], content: Buffer.from([0, 255]) }];
       const [id] = await bytes.saveRaws(boefjeMetaId, raws, NEVER);
@@ -218,7 +264,7 @@ suite("OpenKAT's services", () => {
       return mock.received.slice(earlier).map((write) => `${write.kind} ${JSON.stringify(write.body)}`);
     };
 
-    test("objects are observed about the scanned object, which is left out itself", async () => {
+    test("§3.3 §10.12 objects are observed about the scanned object, which is left out itself", async () => {
       const [write, ...others] = await deliver({ objects: [network("in"), network("a")] });
       assert.deepEqual(others, []);
       const body = JSON.parse(String(write).replace("observation ", ""));
@@ -229,7 +275,7 @@ suite("OpenKAT's services", () => {
       );
     });
 
-    test("nothing found sends the empty observation; only scan profiles count as nothing", async () => {
+    test("§3.4 nothing found sends the empty observation; only scan profiles count as nothing", async () => {
       assert.match(String(await deliver({})), /^observation .*"result":\[\]/u);
       const scanProfiles = [{ reference: "Network|in", level: 4, user_id: null }];
       const writes = await deliver({ scanProfiles }, { n: 2 });
@@ -237,7 +283,7 @@ suite("OpenKAT's services", () => {
       assert.match(String(writes[1]), /^scan_profiles .*"scan_profile_type":"declared".*"level":2/u);
     });
 
-    test("declarations go in one request with their end; no observation is sent for them", async () => {
+    test("§3.2 §10.7 §10.17 declarations go in one request with their end; no observation is sent for them", async () => {
       const end = "2027-01-01T00:00:00Z";
       const writes = await deliver({
         declarations: [
@@ -249,19 +295,50 @@ suite("OpenKAT's services", () => {
       assert.match(String(writes[0]), new RegExp(`^declaration .*"end_valid_time":"${end}"`, "u"));
     });
 
-    test("a normalizer that the whitelist does not name declares no scan profile", async () => {
+    test("§3.2 a normalizer that the whitelist does not name declares no scan profile", async () => {
       const scanProfiles = [{ reference: "Network|in", level: 1, user_id: null }];
       assert.equal((await deliver({ scanProfiles }, { other: 4 })).length, 1);
       assert.equal((await deliver({ scanProfiles }, {}, "constructor")).length, 1);
     });
 
-    test("objects without a scanned object cannot be delivered, and that is said before anything is sent", () => {
+    test("§3.3 objects without a scanned object cannot be delivered, and that is said before anything is sent", () => {
       const meta = metaOf({ inputOoi: null });
       assert.match(String(undeliverable(meta, { ...EMPTY, objects: [network("a")] })), /use declarations/u);
       assert.equal(undeliverable(meta, EMPTY), null);
     });
 
-    test("a source that was deleted is refused with the service's reason", async () => {
+    test("§3.3 affirmations come after what declares their objects, each with the ids of its run", async () => {
+      const writes = await deliver({
+        objects: [network("o")],
+        declarations: [{ object: network("d"), end_valid_time: null }],
+        affirmations: [{ object: network("o") }, { object: network("d") }],
+      });
+      assert.deepEqual(
+        writes.map((write) => write.split(" ")[0]),
+        ["observation", "declaration", "affirmation", "affirmation"],
+      );
+      for (const write of writes.slice(1)) {
+        const body = JSON.parse(write.slice(write.indexOf(" ")));
+        assert.deepEqual([body.method, body.source_method, body.valid_time], ["n", "b", ENDED]);
+        assert.match(body.task_id, /^[0-9a-f-]{36}$/u);
+      }
+      assert.ok(mock.graphs.get("org")?.objects.has("Network|o"));
+    });
+
+    test("§3.1 a time with an offset is sent with its plus encoded", async () => {
+      const meta = metaOf({ inputOoi: "Network|in" });
+      const ended = "2026-01-02T03:04:05+01:00";
+      const offset = {
+        ...meta,
+        raw_data: { ...meta.raw_data, boefje_meta: { ...meta.raw_data.boefje_meta, ended_at: ended } },
+      };
+      const scanProfiles = [{ reference: "Network|in", level: 1, user_id: null }];
+      for (const step of octopoesSteps(octopoes, { n: 1 }, offset, { ...EMPTY, scanProfiles }))
+        await step.send(NEVER);
+      assert.equal(mock.received.at(-1)?.validTime, ended);
+    });
+
+    test("§3.1 §3.4 a source that was deleted is refused with the service's reason", async () => {
       const meta = metaOf({ inputOoi: "Network|gone" });
       const [step] = octopoesSteps(octopoes, {}, meta, EMPTY);
       await assert.rejects(step?.send(NEVER) ?? Promise.resolve(), (error: unknown) => {

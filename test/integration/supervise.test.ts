@@ -92,7 +92,7 @@ function world(database: () => Promise<string | null>) {
 function common(database: () => Promise<string | null>): void {
   const here = world(database);
 
-  test("every kind of record arrives; Bytes has the metadata, Mula the end", async () => {
+  test("§10.7 §10.19 §10.21 every kind of record arrives; Bytes has the metadata, Mula the end", async () => {
     const supervisor = await here.start({ BOEFJES_SCAN_PROFILE_WHITELIST: '{"puppet": 2}' });
     const end = "2030-01-01T00:00:00Z";
     const id = here.add({
@@ -120,9 +120,10 @@ function common(database: () => Promise<string | null>): void {
     const derived = [...here.mock.raws.raws.values()].filter((raw) => raw.mimeTypes.includes("text/html"));
     assert.equal(derived.length, 1);
     assert.equal(Buffer.from(derived[0]?.content as Uint8Array).toString(), "hi");
+    assert.doesNotMatch(JSON.stringify(supervisor.log), /\.example/u);
   });
 
-  test("nothing found says so; failures say nothing; each with its reason", async () => {
+  test("§10.10 §10.13 nothing found says so; failures say nothing; each with its reason", async () => {
     const supervisor = await here.start({ WHISKERS_ERROR_RAWS: "true" });
     const empty = here.add({});
     const raised = here.add({ yield: [hostname("no.example")], raise: "out of cheese" });
@@ -173,7 +174,7 @@ function common(database: () => Promise<string | null>): void {
     );
   });
 
-  test("services that fail are asked again, and what arrived counts once", async () => {
+  test("§10.3 §10.4 §10.18 services that fail are asked again, and what arrived counts once", async () => {
     const { mock } = here;
     const supervisor = await here.start();
     const kinds = ["error", "reset", "truncate", "unauthorized"] as const;
@@ -215,7 +216,7 @@ function common(database: () => Promise<string | null>): void {
     }
   });
 
-  test("a status that somebody else sets meanwhile stays", async () => {
+  test("§1.6 a status that somebody else sets meanwhile stays", async () => {
     const supervisor = await here.start();
     const ids: string[] = [];
     // One that is set to queued is given out again, and told again that it is over.
@@ -312,7 +313,7 @@ function common(database: () => Promise<string | null>): void {
     assert.ok(metrics.includes(task), metrics);
   });
 
-  test("a raw that never ends and a large one hold up nobody; one too large fails with its reason", async () => {
+  test("§10.14 a raw that never ends and a large one hold up nobody; one too large fails with its reason", async () => {
     const supervisor = await here.start({ WHISKERS_RAW_TIMEOUT: "8s", WHISKERS_RAW_MAX_SIZE: "64M" });
     const endless = async function* (): AsyncGenerator<Uint8Array> {
       for (;;) {
@@ -337,7 +338,7 @@ function common(database: () => Promise<string | null>): void {
     assert.match(String(reasons[1]), /is longer than 67108864 bytes/u);
   });
 
-  test("a task that arrives on an idle queue is begun within half a second", async () => {
+  test("§10.16 a task that arrives on an idle queue is begun within half a second", async () => {
     await here.start();
     await here.final(here.add({}));
     await sleep(1500);
@@ -349,7 +350,7 @@ function common(database: () => Promise<string | null>): void {
     await here.final(id);
   });
 
-  test("a drain hands back what was not begun, ends what was, and leaves nothing", async () => {
+  test("§1.6 §10.1 a drain hands back what was not begun, ends what was, and leaves nothing", async () => {
     const foldersBefore = readdirSync(join(here.home, "raws"));
     const supervisor = await here.start();
     const ids = Array.from({ length: 12 }, () => here.add({ sleep: 1 }));
@@ -399,7 +400,7 @@ function common(database: () => Promise<string | null>): void {
     assert.equal(here.status(id), "completed");
   });
 
-  test("killed in mid-run, and in mid-delivery: the next one does it, once", async () => {
+  test("§10.11 killed in mid-run, and in mid-delivery: the next one does it, once", async () => {
     const first = await here.start();
     const running = here.add({ sleep: 1, yield: [hostname("k.example")] });
     await eventually("it runs", () => here.status(running) === "running");
@@ -417,7 +418,7 @@ function common(database: () => Promise<string | null>): void {
     assert.deepEqual(here.observed(running), ["Hostname|internet|k.example"]);
   });
 
-  test("health, readiness, metrics; a scheduler that is away is a reason not to be ready", async () => {
+  test("§10.20 health, readiness, metrics; a scheduler that is away is a reason not to be ready", async () => {
     const supervisor = await here.start();
     await here.final(here.add({}));
     const url = supervisor.operationsUrl();
@@ -491,7 +492,7 @@ function several(database: () => Promise<string | null>): void {
     return row?.starts;
   };
 
-  test("what was popped by one who died at once, and an end that was overwritten, are found", async () => {
+  test("§1.9 §10.2 what was popped by one who died at once, and an end that was overwritten, are found", async () => {
     const done = here.add({});
     const first = await here.start();
     await here.final(done);
@@ -546,7 +547,7 @@ function several(database: () => Promise<string | null>): void {
     );
   });
 
-  test("a package that is put into a folder of packages is run without a restart", async () => {
+  test("§10.22 a package that is put into a folder of packages is run without a restart", async () => {
     const folder = join(here.home, "given");
     cpSync(PUPPET, join(folder, "puppet"), { recursive: true });
     await here.start({ WHISKERS_NORMALIZERS: folder });
