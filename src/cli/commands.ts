@@ -56,6 +56,36 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./root.ts"),
   },
   {
+    name: "pull",
+    summary: "get an image from a registry, an OCI layout or an archive",
+    load: () => import("./pull.ts"),
+  },
+  {
+    name: "push",
+    summary: "bring an image to a registry, an OCI layout or an archive",
+    load: () => import("./push.ts"),
+  },
+  {
+    name: "inspect",
+    summary: "what an image is made of",
+    load: () => import("./inspect.ts"),
+  },
+  {
+    name: "list",
+    summary: "the images on this machine",
+    load: () => import("./list.ts"),
+  },
+  {
+    name: "rm",
+    summary: "forget images on this machine",
+    load: () => import("./rm.ts"),
+  },
+  {
+    name: "gc",
+    summary: "free the space of what no image on this machine needs",
+    load: () => import("./gc.ts"),
+  },
+  {
     name: "doctor",
     summary: "which runtimes work here, which protections are in force, what is missing",
     load: () => import("./doctor.ts"),

@@ -1,3 +1,4 @@
+import { IMAGE_SETTINGS, readImageSettings } from "../config/image-settings.ts";
 import type { Setting } from "../config/setting.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { readSupervisorSettings, SUPERVISOR_SETTINGS } from "../config/supervisor-settings.ts";
@@ -15,8 +16,8 @@ Every setting: the environment variable that sets it, its value now, and what it
   options: { json: { type: "boolean" } },
   positionals: [0, 0],
   async run(args, { env, settings, out, outTerminal: { paint } }) {
-    const values: object = { ...settings(), ...readSupervisorSettings(env) };
-    const table: object = { ...SETTINGS, ...SUPERVISOR_SETTINGS };
+    const values: object = { ...settings(), ...readImageSettings(env), ...readSupervisorSettings(env) };
+    const table: object = { ...SETTINGS, ...IMAGE_SETTINGS, ...SUPERVISOR_SETTINGS };
     const rows = (Object.entries(table) as [string, Setting<unknown>][]).map(([key, setting]) => ({
       name: setting.name,
       value: shown(asGiven(key, (values as Readonly<Record<string, unknown>>)[key]), setting.secret === true),

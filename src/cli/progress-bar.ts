@@ -15,8 +15,16 @@ export interface ProgressBar {
   end(): void;
 }
 
-/** Shows how far a work of `total` parts is: on a terminal only; elsewhere nothing but what is printed. */
-export function progressBar(total: number, terminal: Terminal, write: (text: string) => void): ProgressBar {
+/**
+ * Shows how far a work of `total` parts is: on a terminal only; elsewhere nothing but what is printed.
+ * @param figure how a number of parts is written
+ */
+export function progressBar(
+  total: number,
+  terminal: Terminal,
+  write: (text: string) => void,
+  figure: (parts: number) => string = String,
+): ProgressBar {
   const startedMs = performance.now();
   let shownMs = Number.NEGATIVE_INFINITY;
   let ended = false;
@@ -30,7 +38,7 @@ export function progressBar(total: number, terminal: Terminal, write: (text: str
       if (done < total && nowMs - shownMs < SHOW_MS) return;
       shownMs = nowMs;
       line = cut(
-        `${bar(done / total)} ${done}/${total}  ${note}  ${left(done, nowMs - startedMs)}`,
+        `${bar(done / total)} ${figure(done)}/${figure(total)}  ${note}  ${left(done, nowMs - startedMs)}`,
         terminal.columns - 1,
       );
       show();

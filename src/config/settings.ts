@@ -4,6 +4,7 @@ import path from "node:path";
 import { didYouMean } from "../domain/closest.ts";
 import { WhiskersError } from "../errors.ts";
 import { type Environment, readTable, type SettingTable } from "./setting.ts";
+import { IMAGE_SETTINGS } from "./image-settings.ts";
 import { SUPERVISOR_SETTINGS } from "./supervisor-settings.ts";
 
 export type { Environment } from "./setting.ts";
@@ -27,7 +28,7 @@ const SUBPROCESS_TOOLS = ["auto", "bubblewrap", "util-linux"] as const;
 const ROOTS = ["auto", "machine", "required"] as const;
 const STATES = ["auto", "fresh", "fork", "reuse"] as const;
 
-/** The table of settings. `whiskers config` prints it, and that of the supervisor. */
+/** The table of settings. `whiskers config` prints it, those for images, and those of the supervisor. */
 export const SETTINGS: SettingTable<Settings> = {
   home: {
     name: "WHISKERS_HOME",
@@ -81,7 +82,11 @@ export const SETTINGS: SettingTable<Settings> = {
  * @throws WhiskersError `config-invalid`, naming the variable, its value and what it may be
  */
 export function readSettings(env: Environment): Settings {
-  const names = [...Object.values(SETTINGS), ...Object.values(SUPERVISOR_SETTINGS)].map(({ name }) => name);
+  const names = [
+    ...Object.values(SETTINGS),
+    ...Object.values(IMAGE_SETTINGS),
+    ...Object.values(SUPERVISOR_SETTINGS),
+  ].map(({ name }) => name);
   for (const name of Object.keys(env)) {
     if (name.startsWith("WHISKERS_") && !names.includes(name) && !NOT_OURS.test(name)) {
       throw new WhiskersError("config-invalid", `there is no setting ${name}${didYouMean(name, names)}`);

@@ -30,6 +30,8 @@ export interface Blobs {
    * @throws WhiskersError `image-missing`; at its end `image-damaged`, after the blob was removed
    */
   open(digest: string): AsyncIterable<Buffer>;
+  /** A part of the content, from a byte on and before another; nothing is checked. @throws WhiskersError `image-missing` */
+  part(digest: string, start: number, end: number): AsyncIterable<Buffer>;
   /** Content that is small, whole. @throws as `open`, and `image-too-large` */
   read(digest: string, mostBytes: number): Promise<Buffer>;
   /** Size in bytes, or null when it is not there. */
@@ -40,8 +42,11 @@ const CHUNK_BYTES = 256 * 1024;
 /** What an unfinished download is worth to be kept for the next try, bytes. */
 const LEAST_KEPT_BYTES = 64 * 1024;
 
-/** @param hold keeps `gc` of any process away from what is being written */
-export function openBlobs(store: string, hold: () => Promise<Disposable>): Blobs {
+/**
+ * @param hold keeps `gc` of any process away from what is being written
+ * @param isOurs false: what is damaged stays where it is
+ */
+export function openBlobs(store: string, hold: () => Promise<Disposable>, isOurs = true): Blobs {
   const folder = path.join(store, "blobs", "sha256");
   const placeOf = (digest: string): string => {
     if (!isDigest(digest))
@@ -77,11 +82,18 @@ export function openBlobs(store: string, hold: () => Promise<Disposable>): Blobs
         yield Buffer.from(buffer.subarray(0, bytesRead));
       }
       if (`sha256:${hash.digest("hex")}` === digest) return;
-      await rm(file, { force: true });
+      if (isOurs) await rm(file, { force: true });
       throw new WhiskersError(
         "image-damaged",
-        `the content of ${digest} in ${store} was changed; it is removed`,
+        `the content of ${digest} in ${store} was changed${isOurs ? "; it is removed" : ""}`,
       );
+    },
+
+    async *part(digest, start, end) {
+      if (start >= end) return;
+      await using handle = await openBlob(placeOf(digest), digest);
+      const options = { start, end: end - 1, highWaterMark: CHUNK_BYTES, autoClose: false };
+      yield* handle.createReadStream(options) as AsyncIterable<Buffer>;
     },
 
     async read(digest, mostBytes) {

@@ -14,6 +14,8 @@ export interface Bounds {
   readonly mostBytes: number;
   /** Since it was last used, milliseconds. */
   readonly oldestMs: number;
+  /** How long to wait for a moment in which nobody writes; default 5 s. */
+  readonly patienceMs?: number;
 }
 
 export interface Collected {
@@ -34,13 +36,12 @@ interface Work {
   readonly signal: AbortSignal | undefined;
 }
 
-/** How long `gc` waits for a moment in which nobody writes. */
 const PATIENCE_MS = 5000;
 
 /** Removes what was not used for long, then what was not used for longest, until the rest is small enough. */
 export async function collectGarbage(work: Work): Promise<Collected> {
   const { folder, lockFile, bounds, signal } = work;
-  const lock = await lockExclusively(lockFile, PATIENCE_MS, signal);
+  const lock = await lockExclusively(lockFile, bounds.patienceMs ?? PATIENCE_MS, signal);
   if (lock === null) return { ran: false, removed: 0, removedBytes: 0, keptBytes: 0 };
   try {
     const oldest = Date.now() - bounds.oldestMs;

@@ -1,0 +1,86 @@
+import { formatBytes } from "../domain/quantity.ts";
+import { WhiskersError } from "../errors.ts";
+import type { Descriptor } from "../packages/images/descriptor.ts";
+import { openLayout } from "../packages/images/layout.ts";
+import { familiarReference, parseReference, type Reference } from "../packages/images/reference.ts";
+import { layoutTarget } from "../packages/registry/layout-ends.ts";
+import { type ImageTarget, type Pushed, pushImage } from "../packages/registry/push-image.ts";
+import { registryTarget } from "../packages/registry/registry-ends.ts";
+import { flag } from "./arguments.ts";
+import type { Command, Context } from "./command.ts";
+import { type ImageLocation, parseImageLocation } from "./images/image-location.ts";
+import { requireImage } from "./images/require-image.ts";
+import { type Images, openImages } from "./images/open-images.ts";
+import { transferBar } from "./images/transfer-bar.ts";
+import { toArchive } from "./images/with-archive.ts";
+
+export const command: Command = {
+  help: `whiskers push REFERENCE [TARGET] [--json]
+
+Brings an image of the local store to a registry, under the same reference or under TARGET; or to a folder
+oci:FOLDER or oci:FOLDER:NAME as the OCI image layout specification has it, or to FILE.tar, the same in an
+archive. Blobs that are there are not sent again; those of other repositories of the registry are mounted.
+
+  --json   one JSON document
+`,
+  options: { json: { type: "boolean" } },
+  positionals: [1, 2],
+  async run(args, context) {
+    const [source = "", target = source] = args.positionals;
+    const reference = parseReference(source);
+    const location = parseImageLocation(target);
+    await using images = await openImages(context);
+    const descriptor = await requireImage(images.store, reference);
+    const pushed = await push({ descriptor, reference, location }, images, context);
+    const { blobs, uploadedBytes } = pushed;
+    if (flag(args, "json")) {
+      await context.out(`${JSON.stringify({ target, digest: descriptor.digest, blobs, uploadedBytes })}\n`);
+      return 0;
+    }
+    const how = `${formatBytes(uploadedBytes)} sent; of its blobs ${blobs.there} were there, ${blobs.mounted} were mounted`;
+    await context.out(`${context.outTerminal.paint("bold", target)}  ${descriptor.digest}  ${how}\n`);
+    return 0;
+  },
+};
+
+interface Job {
+  readonly descriptor: Descriptor;
+  readonly reference: Reference;
+  readonly location: ImageLocation;
+}
+
+async function push(
+  { descriptor, reference, location }: Job,
+  images: Images,
+  context: Context,
+): Promise<Pushed> {
+  const { store, client } = images;
+  const { signal } = context;
+  using bar = transferBar(context, familiarReference(reference));
+  const to = (target: ImageTarget): Promise<Pushed> =>
+    pushImage(store, descriptor, target, {
+      signal,
+      onProgress: (done, total) => {
+        bar.advance(done, total);
+      },
+    });
+  switch (location.kind) {
+    case "registry": {
+      const { digest } = location.reference;
+      if (digest !== null && digest !== descriptor.digest) {
+        throw new WhiskersError("usage", `whiskers push: the image is ${descriptor.digest}, not ${digest}`);
+      }
+      return await to(await registryTarget(client, store, location.reference));
+    }
+    case "layout": {
+      const layout = await openLayout(location.folder, { make: true });
+      return await to(layoutTarget(layout, store, location.name));
+    }
+    case "archive":
+      return await toArchive(location.file, store, signal, (layout) =>
+        to(layoutTarget(layout, store, reference.tag)),
+      );
+    default:
+      throw new Error(`no location ${String(location satisfies never)}`);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Descriptor } from "../images/descriptor.ts";
+import type { Reference } from "../images/reference.ts";
+import type { RegistryOptions } from "./endpoints.ts";
+import { fetchBlob } from "./fetch-blob.ts";
+import { fetchManifest } from "./fetch-manifest.ts";
+import type { HttpTimes } from "./http-exchange.ts";
+import type { PaceLimits } from "./pace.ts";
+import type { FetchedManifest } from "./pull-image.ts";
+import { putManifest } from "./put-manifest.ts";
+import { openRequests, type Requests } from "./requests.ts";
+import { uploadBlob, type Upload, type Uploaded } from "./upload-blob.ts";
+
+/**
+ * Any registry of the OCI distribution specification, 1.0 and 1.1. All of them throw `registry-unavailable` after
+ * several tries, `registry-refused`, `registry-credentials`, `registry-untrusted`, `registry-violation`, `cancelled`.
+ */
+export interface RegistryClient {
+  /**
+   * What a reference names: by its digest, or by its tag, which is then known by digest.
+   * @throws WhiskersError also `content-mismatch`, `image-invalid`
+   */
+  manifest(reference: Reference, signal: AbortSignal): Promise<FetchedManifest>;
+  /** A blob from a byte on. Whoever reads it checks its digest. @throws WhiskersError also `content-mismatch` for its size */
+  blob(
+    reference: Reference,
+    descriptor: Descriptor,
+    offset: number,
+    signal: AbortSignal,
+  ): AsyncIterable<Buffer>;
+  /** Makes sure that a blob is there. */
+  upload(reference: Reference, upload: Upload, signal: AbortSignal): Promise<Uploaded>;
+  /** Puts a manifest under a reference's digest, or under its tag when it has no digest. */
+  putManifest(reference: Reference, descriptor: Descriptor, text: Buffer, signal: AbortSignal): Promise<void>;
+  /** Cuts what is under way. */
+  close(): Promise<void>;
+}
+
+/** How long registries are waited for. */
+export interface ClientTimes extends HttpTimes, PaceLimits {
+  /** For everything but blobs, from the request to the end of the answer. */
+  readonly wholeMs: number;
+  /** Before the second try; later ones wait up to twice as long as the one before. */
+  readonly retryMs: number;
+}
+
+/** What the parts of a client share. */
+export interface ClientParts {
+  readonly requests: Requests;
+  readonly options: RegistryOptions;
+  readonly times: ClientTimes;
+}
+
+const TIMES: ClientTimes = {
+  connectMs: 10_000,
+  silentMs: 30_000,
+  wholeMs: 60_000,
+  leastBytes: 16 * 1024,
+  windowMs: 30_000,
+  retryMs: 300,
+};
+
+export function openRegistryClient(
+  options: RegistryOptions,
+  times: Partial<ClientTimes> = {},
+): RegistryClient {
+  const all = { ...TIMES, ...times };
+  const requests = openRequests(options, all);
+  const parts: ClientParts = { requests, options, times: all };
+  return {
+    manifest: (reference, signal) => fetchManifest(parts, reference, signal),
+    blob: (reference, descriptor, offset, signal) =>
+      fetchBlob(parts, { reference, descriptor, offset, signal }),
+    upload: (reference, upload, signal) => uploadBlob(parts, reference, upload, signal),
+    putManifest: (reference, descriptor, text, signal) =>
+      putManifest(parts, { reference, descriptor, text, signal }),
+    close: () => requests.close(),
+  };
+}
