@@ -33,7 +33,14 @@ export function endpointsOf(registry: string, { mirrors }: RegistryOptions): rea
 
 /** Whether a server may be talked to without TLS. */
 export function allowsPlainHttp(host: string, { plainHttp }: RegistryOptions): boolean {
-  return isLoopback(host) || plainHttp.includes(host);
+  return (
+    isLoopback(host) || plainHttp.some((named) => withoutDefaultPort(named) === withoutDefaultPort(host))
+  );
+}
+
+/** As addresses are written. */
+function withoutDefaultPort(host: string): string {
+  return host.toLowerCase().replace(/:80$/u, "");
 }
 
 /** @param host with or without a port */

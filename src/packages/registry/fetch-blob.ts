@@ -26,7 +26,7 @@ export async function* fetchBlob(parts: ClientParts, wanted: BlobWanted): AsyncG
   const { reference, descriptor, signal } = wanted;
   let at = wanted.offset;
   for (const endpoint of endpointsOf(reference.registry, parts.options)) {
-    const { attempts, baseMs, capMs } = retryPolicy(endpoint, parts.times);
+    const { attempts, baseMs, capMs } = retryPolicy(endpoint, parts.limits);
     let failures = 0;
     let failedAt = at;
     for (;;) {
@@ -58,7 +58,7 @@ export async function* fetchBlob(parts: ClientParts, wanted: BlobWanted): AsyncG
 }
 
 async function* fetchPart(
-  { requests, times }: ClientParts,
+  { requests, limits }: ClientParts,
   endpoint: Endpoint,
   { reference, descriptor, offset, signal }: BlobWanted,
 ): AsyncGenerator<Buffer> {
@@ -77,7 +77,7 @@ async function* fetchPart(
     const from = answer.status === 206 ? offset : 0;
     requireLength(answer, descriptor.size - from, what);
     requireRange(answer, from, what);
-    yield* rest(answer, offset - from, { what, times, signal });
+    yield* rest(answer, offset - from, { what, limits, signal });
   } finally {
     discard(answer.body);
   }
@@ -85,7 +85,7 @@ async function* fetchPart(
 
 interface Reading {
   readonly what: string;
-  readonly times: ClientParts["times"];
+  readonly limits: ClientParts["limits"];
   readonly signal: AbortSignal;
 }
 
@@ -93,9 +93,9 @@ interface Reading {
 async function* rest(
   { body }: Answer,
   skipped: number,
-  { what, times, signal }: Reading,
+  { what, limits, signal }: Reading,
 ): AsyncGenerator<Buffer> {
-  const pace = watchPace(times, what, (error) => body.destroy(error));
+  const pace = watchPace(limits, what, (error) => body.destroy(error));
   let ahead = skipped;
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {

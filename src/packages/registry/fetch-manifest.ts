@@ -28,7 +28,7 @@ export async function fetchManifest(
   const endpoints = endpointsOf(reference.registry, parts.options);
   for (const endpoint of endpoints) {
     try {
-      return await retrying(retryPolicy(endpoint, parts.times), signal, () =>
+      return await retrying(retryPolicy(endpoint, parts.limits), signal, () =>
         fetchOnce(parts, endpoint, reference, signal),
       );
     } catch (error) {
@@ -40,13 +40,13 @@ export async function fetchManifest(
 }
 
 async function fetchOnce(
-  { requests, times }: ClientParts,
+  { requests, limits }: ClientParts,
   endpoint: Endpoint,
   reference: Reference,
   outer: AbortSignal,
 ): Promise<FetchedManifest> {
   const { repository, tag, digest } = reference;
-  const signal = AbortSignal.any([outer, AbortSignal.timeout(times.wholeMs)]);
+  const signal = AbortSignal.any([outer, AbortSignal.timeout(limits.wholeMs)]);
   const answer = await requests.send({
     endpoint,
     method: "GET",

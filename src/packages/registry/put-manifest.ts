@@ -17,7 +17,7 @@ interface Put {
 
 export async function putManifest(parts: ClientParts, put: Put): Promise<void> {
   const endpoint = ownEndpoint(put.reference, parts);
-  await retrying(retryPolicy(endpoint, parts.times), put.signal, () => putOnce(parts, endpoint, put));
+  await retrying(retryPolicy(endpoint, parts.limits), put.signal, () => putOnce(parts, endpoint, put));
 }
 
 /** The registry itself: mirrors are only read. */
@@ -28,12 +28,12 @@ export function ownEndpoint({ registry }: Reference, { options }: ClientParts): 
 }
 
 async function putOnce(
-  { requests, times }: ClientParts,
+  { requests, limits }: ClientParts,
   endpoint: Endpoint,
   { reference, descriptor, text, signal: outer }: Put,
 ): Promise<void> {
   const { repository, tag, digest } = reference;
-  const signal = AbortSignal.any([outer, AbortSignal.timeout(times.wholeMs)]);
+  const signal = AbortSignal.any([outer, AbortSignal.timeout(limits.wholeMs)]);
   const answer = await requests.send({
     endpoint,
     method: "PUT",

@@ -35,37 +35,40 @@ export interface RegistryClient {
   close(): Promise<void>;
 }
 
-/** How long registries are waited for. */
-export interface ClientTimes extends HttpTimes, PaceLimits {
+/** How long registries are waited for, and how much at once they are given. */
+export interface ClientLimits extends HttpTimes, PaceLimits {
   /** For everything but blobs, from the request to the end of the answer. */
   readonly wholeMs: number;
   /** Before the second try; later ones wait up to twice as long as the one before. */
   readonly retryMs: number;
+  /** What one request of an upload carries. Few registries take more at once. */
+  readonly chunkBytes: number;
 }
 
 /** What the parts of a client share. */
 export interface ClientParts {
   readonly requests: Requests;
   readonly options: RegistryOptions;
-  readonly times: ClientTimes;
+  readonly limits: ClientLimits;
 }
 
-const TIMES: ClientTimes = {
+const LIMITS: ClientLimits = {
   connectMs: 10_000,
   silentMs: 30_000,
   wholeMs: 60_000,
   leastBytes: 16 * 1024,
   windowMs: 30_000,
   retryMs: 300,
+  chunkBytes: 32 * 2 ** 20,
 };
 
 export function openRegistryClient(
   options: RegistryOptions,
-  times: Partial<ClientTimes> = {},
+  limits: Partial<ClientLimits> = {},
 ): RegistryClient {
-  const all = { ...TIMES, ...times };
+  const all = { ...LIMITS, ...limits };
   const requests = openRequests(options, all);
-  const parts: ClientParts = { requests, options, times: all };
+  const parts: ClientParts = { requests, options, limits: all };
   return {
     manifest: (reference, signal) => fetchManifest(parts, reference, signal),
     blob: (reference, descriptor, offset, signal) =>

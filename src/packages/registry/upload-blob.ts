@@ -26,10 +26,10 @@ export interface Upload {
 
 export type Uploaded = "there" | "mounted" | "uploaded";
 
-/** One request of a registry that takes chunks. Few registries take more than this at once. */
-const CHUNK_BYTES = 32 * 2 ** 20;
 /** Chunks after which there is no more than before. */
-const MOST_STALLS = 5;
+const MOST_STALLS = 2;
+/** Sessions: each may stall several times. */
+const SESSIONS = 2;
 
 /** Makes sure that a blob is in a repository: it is there, is mounted from another repository, or is uploaded. */
 export async function uploadBlob(
@@ -39,7 +39,7 @@ export async function uploadBlob(
   signal: AbortSignal,
 ): Promise<Uploaded> {
   const endpoint = ownEndpoint(reference, parts);
-  const policy = retryPolicy(endpoint, parts.times);
+  const policy = retryPolicy(endpoint, parts.limits);
   const session: Session = { parts, endpoint, reference, upload, signal };
   const { descriptor, from, onBytes } = upload;
   if (await retrying(policy, signal, () => isThere(session))) {
@@ -52,7 +52,7 @@ export async function uploadBlob(
       return "mounted";
     }
   }
-  await retrying(policy, signal, () => uploadWhole(session));
+  await retrying({ ...policy, attempts: SESSIONS }, signal, () => uploadWhole(session));
   return "uploaded";
 }
 
@@ -100,7 +100,7 @@ async function uploadWhole(session: Session): Promise<void> {
   await requireStatus(begun, [202], whatOf(session), signal);
   discard(begun.body);
   let location = parts.requests.locationOf(begun, endpoint);
-  const size = Math.max(CHUNK_BYTES, Number(begun.headers["oci-chunk-min-length"]) || 0);
+  const size = Math.max(parts.limits.chunkBytes, Number(begun.headers["oci-chunk-min-length"]) || 0);
   let sent = 0;
   for (let stalls = 0; sent < descriptor.size;) {
     const end = Math.min(descriptor.size, sent + size);
@@ -135,7 +135,7 @@ async function sendChunk(session: Session, location: URL, start: number, end: nu
   const { parts, endpoint, upload } = session;
   const slow = new AbortController();
   const signal = AbortSignal.any([session.signal, slow.signal]);
-  const pace = watchPace(parts.times, whatOf(session), (error) => {
+  const pace = watchPace(parts.limits, whatOf(session), (error) => {
     slow.abort(error);
   });
   const content = async function* (): AsyncGenerator<Buffer> {
@@ -213,7 +213,7 @@ async function small(
     target,
     scopes: [...scopesOf(session), ...more],
     headers,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(parts.times.wholeMs)]),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(parts.limits.wholeMs)]),
   });
 }
 
