@@ -118,7 +118,7 @@ function readWanted(args: Arguments): Wanted {
   };
 }
 
-/** @throws WhiskersError `usage` this normalizer is not ours, or takes what people upload for it only */
+/** @throws WhiskersError `usage` this normalizer is not ours, or consumes nothing */
 async function consumedBy(
   id: string,
   settings: SupervisorSettings,
@@ -130,7 +130,10 @@ async function consumedBy(
     const known = normalizers.ids.join(", ") || "none: WHISKERS_NORMALIZERS is not set";
     throw new WhiskersError("usage", `there is no normalizer ${id}; there is ${known}`);
   }
-  return (await normalizers.open(id)).manifest.consumes;
+  const { consumes } = (await normalizers.open(id)).manifest;
+  if (consumes.length > 0) return consumes;
+  const message = `${id} names no mime type in \`consumes\` of its normalizer.json, so no raw file is meant for it`;
+  throw new WhiskersError("usage", message);
 }
 
 interface Services extends AsyncDisposable {

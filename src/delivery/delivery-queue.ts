@@ -4,7 +4,7 @@ import type { Connection, Database } from "../db/database.ts";
 import { ClaimLost, JobClaims } from "../db/job-claims.ts";
 import { insertDeliveries } from "../db/sql/insert-deliveries.ts";
 import type { RunRow } from "../db/sql/insert-runs.ts";
-import { recordSteps } from "../db/sql/record-steps.ts";
+import { type MadeStep, recordSteps } from "../db/sql/record-steps.ts";
 import { settleDeliveries } from "../db/sql/settle-deliveries.ts";
 import { takeUpDeliveries, type TakenUp } from "../db/sql/take-up-deliveries.ts";
 import type { ErrorCode } from "../errors.ts";
@@ -26,8 +26,8 @@ export type DeliveryEnd =
 export interface DeliverySettlement {
   readonly delivery: Delivery;
   readonly end: DeliveryEnd;
-  /** Names of steps that were made and are not recorded yet. */
-  readonly steps: readonly string[];
+  /** Steps that were made and are not recorded yet. */
+  readonly steps: readonly MadeStep[];
   /** State of the task from now on, for good. */
   readonly taskState: "succeeded" | "failed";
 }
@@ -41,7 +41,7 @@ export interface DeliveryQueue {
   /** Whether this process may still act on it, by its own clock. */
   holds(delivery: Delivery): boolean;
   /** Writes down that steps were made. False: somebody else has taken the delivery up since. */
-  record(delivery: Delivery, steps: readonly string[]): Promise<boolean>;
+  record(delivery: Delivery, steps: readonly MadeStep[]): Promise<boolean>;
   /** Ends deliveries and their tasks, in one transaction. Returns those whose claim was not lost. */
   settle(settlements: readonly DeliverySettlement[]): Promise<readonly DeliverySettlement[]>;
   /** Gives a delivery back, to be taken again after so many seconds. */
@@ -54,6 +54,8 @@ export interface DeliveryQueue {
 export interface DeliveryQueueOptions {
   readonly boss: PgBoss;
   readonly claimSeconds: number;
+  /** Goes into the record of what this process made. */
+  readonly worker: string;
   readonly onError: (error: Error) => void;
 }
 
@@ -65,16 +67,19 @@ export async function openDeliveryQueue(
   return new PostgresDeliveries(
     database,
     await JobClaims.open<object>(database, { ...options, queue: QUEUE }),
+    options.worker,
   );
 }
 
 class PostgresDeliveries implements DeliveryQueue {
   readonly #database: Database;
   readonly #claims: JobClaims<object>;
+  readonly #worker: string;
 
-  constructor(database: Database, claims: JobClaims<object>) {
+  constructor(database: Database, claims: JobClaims<object>, worker: string) {
     this.#database = database;
     this.#claims = claims;
+    this.#worker = worker;
   }
 
   async add(connection: Connection, runs: readonly RunRow[]): Promise<void> {
@@ -106,8 +111,8 @@ class PostgresDeliveries implements DeliveryQueue {
     return !lost.aborted && this.#claims.holds(taskId);
   }
 
-  async record(delivery: Delivery, steps: readonly string[]): Promise<boolean> {
-    const recorded = await recordSteps(this.#database, [{ ...delivery, steps }]);
+  async record(delivery: Delivery, steps: readonly MadeStep[]): Promise<boolean> {
+    const recorded = await recordSteps(this.#database, [{ ...delivery, steps }], this.#worker);
     return recorded.length > 0;
   }
 
@@ -152,7 +157,9 @@ class PostgresDeliveries implements DeliveryQueue {
         settlements.map(({ delivery }) => delivery.taskId),
       );
       const steps = settlements.map((one) => ({ ...one.delivery, steps: one.steps }));
-      if (steps.some((one) => one.steps.length > 0)) await recordSteps(connection, steps);
+      if (steps.some((one) => one.steps.length > 0)) {
+        await recordSteps(connection, steps, this.#worker);
+      }
       const rows = settlements.map(({ delivery, end, taskState }) => ({ ...delivery, ...end, taskState }));
       if ((await settleDeliveries(connection, rows)) !== rows.length) throw new ClaimLost();
       return true;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { MadeStep } from "../db/sql/record-steps.ts";
 import type { Delivery, DeliveryEnd, DeliveryQueue, DeliverySettlement } from "../delivery/delivery-queue.ts";
 import type { DeliveryStep } from "../delivery/step.ts";
 import type { Outcome } from "../domain/outcome.ts";
@@ -185,7 +186,7 @@ export class Deliverer {
     let recordedMs = performance.now();
     let end: DeliveryEnd = { state: "delivered" };
     let steps = plan(run, verdict, so);
-    const unrecorded: string[] = [];
+    const unrecorded: MadeStep[] = [];
     for (let at = 0; at < steps.length;) {
       const step = steps[at];
       if (step === undefined) break;
@@ -217,7 +218,7 @@ export class Deliverer {
         at = 0;
         continue;
       }
-      unrecorded.push(step.name);
+      unrecorded.push({ name: step.name, madeMs: performance.now() });
       if (performance.now() - recordedMs > RECORD_AFTER_MS) {
         if (!(await queue.record(delivery, unrecorded.splice(0)))) return { result: "lost" };
         recordedMs = performance.now();
@@ -226,7 +227,7 @@ export class Deliverer {
     return { result: "done", end, steps: unrecorded };
   }
 
-  async #keep(delivery: Delivery, steps: readonly string[], made: Made): Promise<Made> {
+  async #keep(delivery: Delivery, steps: readonly MadeStep[], made: Made): Promise<Made> {
     if (steps.length === 0 || (await this.#options.queue.record(delivery, steps))) return made;
     return { result: "lost" };
   }
@@ -241,7 +242,7 @@ export class Deliverer {
 }
 
 type Made =
-  | { readonly result: "done"; readonly end: DeliveryEnd; readonly steps: readonly string[] }
+  | { readonly result: "done"; readonly end: DeliveryEnd; readonly steps: readonly MadeStep[] }
   | { readonly result: "later"; readonly step: string; readonly error: unknown }
   | { readonly result: "lost" }
   | { readonly result: "stopped" };

@@ -4,6 +4,7 @@ import type { RunRow } from "../db/sql/insert-runs.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { Run } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
+import { workerName } from "./worker-name.ts";
 
 /** When a run was, and the how manyeth it was of its task. */
 interface RunTimes {
@@ -15,6 +16,7 @@ interface RunTimes {
 /** A run as it is kept. `run` is null when the platform failed before there was one. */
 export function runRow(task: Task, outcome: Outcome, run: Run | null, times: RunTimes): RunRow {
   const { starts, startedAt, endedAt } = times;
+  const worker = workerName();
   const row = {
     id: randomUUID(),
     taskId: task.id,
@@ -22,7 +24,7 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, times: Run
     code: outcome.status === "failed" ? outcome.code : null,
   };
   if (run === null) {
-    const document = JSON.stringify({ task, starts, startedAt, endedAt, outcome });
+    const document = JSON.stringify({ task, starts, worker, startedAt, endedAt, outcome });
     return { ...row, normalizer: task.package, document, output: null };
   }
   const { records, record, logs, logBytesDropped, receipt } = run;
@@ -33,6 +35,7 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, times: Run
     document: JSON.stringify({
       task,
       starts,
+      worker,
       startedAt,
       endedAt,
       outcome,

@@ -40,6 +40,7 @@ import { reconcile } from "./reconcile.ts";
 import { RunningNotices } from "./running-notices.ts";
 import { Supervisor } from "./supervise.ts";
 import { tracer } from "./trace-events.ts";
+import { workerName } from "./worker-name.ts";
 import { type AnyEvent, watcher } from "./watch.ts";
 
 /** How often the database is looked at for work that other processes left, milliseconds. */
@@ -117,7 +118,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   const stages: Stages = { ...machine, catalogue: normalizers };
 
   const common = { boss, claimSeconds: config.claimSeconds, onError };
-  const deliveries = await openDeliveryQueue(database, common);
+  const deliveries = await openDeliveryQueue(database, { ...common, worker: workerName() });
   undo.defer(() => {
     deliveries.close();
   });

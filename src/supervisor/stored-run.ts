@@ -39,6 +39,8 @@ export interface RunDocument extends Partial<
   readonly task: Task;
   /** How often the task had been begun, this time included. */
   readonly starts: number;
+  /** Host and process id; absent: before this was kept. */
+  readonly worker?: string;
   readonly startedAt: string;
   readonly endedAt: string;
   readonly outcome: Outcome;

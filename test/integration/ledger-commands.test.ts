@@ -187,12 +187,17 @@ function suite(createDatabase: () => Promise<string | null>): void {
     assert.ok(!shown.out.includes("\u001b"), shown.out);
     const byRun = await json<{
       readonly task: { readonly id: string };
-      readonly delivery: { readonly state: string; readonly steps: readonly { readonly step: string }[] };
+      readonly delivery: {
+        readonly state: string;
+        readonly steps: readonly { readonly step: string; readonly worker: string }[];
+      };
       readonly runs: readonly { readonly record: { readonly packageDigest: string } }[];
     }>("runs", "show", of(good)?.run ?? "");
     assert.equal(byRun.task.id, good);
     assert.equal(byRun.delivery.state, "delivered");
-    assert.ok(byRun.delivery.steps.some(({ step }) => step === "mula/completed"));
+    const steps = byRun.delivery.steps.map(({ step }) => step);
+    assert.deepEqual(steps, ["octopoes/observation", "bytes/normalizer-meta", "mula/completed"]);
+    assert.ok(byRun.delivery.steps.every(({ worker }) => /^\S+\/\d+$/u.test(worker)));
     assert.match(byRun.runs[0]?.record.packageDigest ?? "", /^sha256:/u);
     const delivered = await whiskers("runs", "show", good);
     assert.match(delivered.out, /was delivered, and is not kept/u);

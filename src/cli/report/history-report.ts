@@ -73,10 +73,22 @@ function deliveryLines(
       ? []
       : [...wrap(`  ${paint("red", code)}  `, printable(message ?? ""), columns), ...blame(code)];
   const open = state === "pending" ? (pending ?? []) : [];
+  const nothing = state === "delivered" && steps.length === 0;
+  const how =
+    state === "pending"
+      ? `under way, taken up ${times(attempts)}`
+      : nothing
+        ? "there was nothing to deliver"
+        : state;
+  const by = (worker: string | null): string =>
+    worker === null ? "" : `  ${paint("dim", `by ${printable(worker)}`)}`;
   return [
-    `${paint("bold", "Delivery")}  ${state === "pending" ? `under way, taken up ${times(attempts)}` : state}`,
+    `${paint("bold", "Delivery")}  ${how}`,
     ...reason,
-    ...steps.map(({ step, doneAt }) => `  ${paint("green", "done   ")}  ${doneAt}  ${printable(step)}`),
+    ...steps.map(
+      ({ step, doneAt, worker }) =>
+        `  ${paint("green", "done   ")}  ${doneAt}  ${printable(step)}${by(worker)}`,
+    ),
     ...open.map((step) => `  ${paint("yellow", "pending")}  ${pad("", 24)}  ${printable(step)}`),
   ];
 }
@@ -88,7 +100,8 @@ function runLines(
   full: boolean,
 ): readonly string[] {
   const stored = document as RunDocument;
-  const heading = `${terminal.paint("bold", `Run ${id}`)}  ended ${finishedAt}`;
+  const by = stored.worker === undefined ? "" : `, by ${printable(stored.worker)}`;
+  const heading = `${terminal.paint("bold", `Run ${id}`)}  began ${stored.startedAt}, ended ${finishedAt}${by}`;
   const run = storedRun(stored, output);
   if (run !== null) {
     const gone = output === null && run.outcome.status === "succeeded";

@@ -34,7 +34,12 @@ export interface HistoryDelivery {
   readonly attempts: number;
   readonly code: string | null;
   readonly message: string | null;
-  readonly steps: readonly { readonly step: string; readonly doneAt: string }[];
+  /** In the order in which they were made; `worker`: host and process id, where that is known. */
+  readonly steps: readonly {
+    readonly step: string;
+    readonly doneAt: string;
+    readonly worker: string | null;
+  }[];
 }
 
 const TIME = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
@@ -70,7 +75,7 @@ export async function readHistory(connection: Connection, taskId: string): Promi
            'message', delivery.message,
            'steps', coalesce((
              select json_agg(json_build_object(
-               'step', step, 'doneAt', to_char(done_at at time zone 'UTC', ${TIME})
+               'step', step, 'doneAt', to_char(done_at at time zone 'UTC', ${TIME}), 'worker', worker
              ) order by done_at, step)
              from whiskers.delivery_step where delivery_step.task_id = task.id
            ), '[]'::json)
