@@ -30,6 +30,7 @@ const SUITES: Readonly<Record<string, { readonly files: readonly string[]; reado
     security: { files: ["test/security/**/*.test.ts"], concurrency: 1 },
     integration: { files: ["test/integration/**/*.test.ts"], concurrency: 1 },
     chaos: { files: ["test/chaos/**/*.test.ts"], concurrency: 1 },
+    toolchains: { files: ["test/toolchains/**/*.test.ts"], concurrency: 1 },
     docs: { files: ["test/docs/**/*.test.ts"], concurrency: 1 },
   };
 

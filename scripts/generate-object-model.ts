@@ -5,18 +5,28 @@
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+import { goTypes } from "./object-model/go-types.ts";
 import { hostTable } from "./object-model/host-table.ts";
 import { jsonSchemas } from "./object-model/json-schemas.ts";
 import { readModel, REPOSITORY } from "./object-model/model.ts";
 import { openkatStandIn } from "./object-model/openkat-stand-in.ts";
+import { phpClasses } from "./object-model/php-classes.ts";
 import { pythonClasses } from "./object-model/python-classes.ts";
+import { rustTypes } from "./object-model/rust-types.ts";
 import { typescriptClasses } from "./object-model/typescript-classes.ts";
 
 const model = readModel();
 const files = new Map(
-  [jsonSchemas, hostTable, pythonClasses, typescriptClasses, openkatStandIn].flatMap((generate) => [
-    ...generate(model),
-  ]),
+  [
+    jsonSchemas,
+    hostTable,
+    goTypes,
+    openkatStandIn,
+    phpClasses,
+    pythonClasses,
+    rustTypes,
+    typescriptClasses,
+  ].flatMap((generate) => [...generate(model)]),
 );
 
 process.exitCode = process.argv.includes("--check") ? check() : write();

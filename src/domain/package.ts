@@ -21,6 +21,21 @@ export type Guest =
       readonly export: string;
     }
   | {
+      readonly kind: "php";
+      /** Wanted version, `8.2`; null: any that the environment offers. */
+      readonly version: string | null;
+      /** File in the package's folder, relative, `/` as separator. */
+      readonly file: string;
+      /** Function that the file defines, with its namespace. */
+      readonly callable: string;
+    }
+  | {
+      /** A program that speaks the guest protocol by itself: compiled, with an SDK linked into it. */
+      readonly kind: "program";
+      /** First element is looked up in the package's folder when it contains `/`, else on the PATH. */
+      readonly argv: readonly string[];
+    }
+  | {
       /** A program without an SDK: raw on stdin, JSON or JSON Lines on stdout, exit status 0. */
       readonly kind: "command";
       /** First element is looked up in the package's folder when it contains `/`, else on the PATH. */

@@ -9,10 +9,11 @@ const ENVIRONMENTS = [
   "node",
   "javascript",
   "typescript",
+  "php",
+  "program",
   "command",
   "none",
   "plain",
-  "php",
 ] as const;
 
 /** Module of OpenKAT's own normalizers, and the function in it. */
@@ -25,6 +26,9 @@ const PYTHON_ENTRYPOINT = new RegExp(
 );
 const JAVASCRIPT_ENTRYPOINT =
   /^(?<file>[^:\u0000-\u001f]{1,255}\.(?:ts|mts|cts|js|mjs|cjs))(?::(?<export>[\p{L}_$][\p{L}\p{N}_$]*))?$/u;
+const PHP_ENTRYPOINT =
+  /^(?<file>[^:\u0000-\u001f]{1,255}\.php)(?::(?<callable>\\?[A-Za-z_]\w*(?:\\[A-Za-z_]\w*)*))?$/u;
+const EXPECTED = '"python", "python:3.11", "node", "php", "program" or "command"';
 
 /** Whether a normalizer.json is one of OpenKAT's own, which says nothing of how it is run. */
 export function isOpenKatManifest(json: Readonly<Record<string, unknown>>): boolean {
@@ -42,11 +46,11 @@ export function parseGuest(json: Readonly<Record<string, unknown>>, complain: Co
   }
   if (environment === undefined && Array.isArray(entrypoint)) return commandGuest(entrypoint, complain);
   if (typeof environment !== "string") {
-    throw complain("environment", environment, '"python", "python:3.11", "node" or "command"');
+    throw complain("environment", environment, EXPECTED);
   }
   const [name = "", ...versions] = environment.split(":");
   const version = versions.length === 0 ? null : versions.join(":");
-  if (version !== null && name !== "python") {
+  if (version !== null && name !== "python" && name !== "php") {
     throw complain("environment", environment, `${JSON.stringify(name)} without a version`);
   }
   switch (name) {
@@ -56,18 +60,20 @@ export function parseGuest(json: Readonly<Record<string, unknown>>, complain: Co
     case "javascript":
     case "typescript":
       return javascriptGuest(entrypoint, complain);
+    case "php":
+      // A list is a program of the plain form, on the base root of that name.
+      return Array.isArray(entrypoint) && version === null
+        ? { ...commandGuest(entrypoint, complain), root: name }
+        : phpGuest(environment, version, entrypoint, complain);
+    case "program":
+      return { kind: "program", argv: programArguments(entrypoint, complain) };
     case "command":
     case "none":
       return commandGuest(entrypoint, complain);
     case "plain":
-    case "php":
       return { ...commandGuest(entrypoint, complain), root: name };
     default:
-      throw complain(
-        "environment",
-        environment,
-        `"python", "python:3.11", "node" or "command"${didYouMean(name, ENVIRONMENTS)}`,
-      );
+      throw complain("environment", environment, `${EXPECTED}${didYouMean(name, ENVIRONMENTS)}`);
   }
 }
 
@@ -119,7 +125,32 @@ function javascriptGuest(entrypoint: unknown, complain: Complaint): Guest {
   return { kind: "javascript", file, export: found["export"] ?? "run" };
 }
 
+function phpGuest(
+  environment: string,
+  version: string | null,
+  entrypoint: unknown,
+  complain: Complaint,
+): Guest {
+  if (version !== null && !/^(?:7\.4|[89]\.\d)$/u.test(version)) {
+    throw complain("environment", environment, 'a version of PHP from 7.4 on, as "php:8.2"');
+  }
+  const found = typeof entrypoint === "string" ? PHP_ENTRYPOINT.exec(entrypoint)?.groups : undefined;
+  const file = posix.normalize(found?.["file"] ?? "");
+  if (found === undefined || file.startsWith("../") || posix.isAbsolute(file)) {
+    throw complain(
+      "entrypoint",
+      entrypoint,
+      '"file:function" with a file of this folder that ends in .php, such as "normalize.php:run"',
+    );
+  }
+  return { kind: "php", version, file, callable: found["callable"] ?? "run" };
+}
+
 function commandGuest(entrypoint: unknown, complain: Complaint): Guest & { readonly kind: "command" } {
+  return { kind: "command", argv: programArguments(entrypoint, complain) };
+}
+
+function programArguments(entrypoint: unknown, complain: Complaint): readonly string[] {
   const expected = 'a list of a program and its arguments, such as ["jq", "-c", "."]';
   if (!Array.isArray(entrypoint) || entrypoint.length === 0 || entrypoint.length > 256) {
     throw complain("entrypoint", entrypoint, expected);
@@ -139,5 +170,5 @@ function commandGuest(entrypoint: unknown, complain: Complaint): Guest & { reado
       "a program of this folder, or a name that is looked up on the PATH",
     );
   }
-  return { kind: "command", argv };
+  return argv;
 }

@@ -68,7 +68,7 @@ async function readText(file: string, shownAs: string): Promise<string> {
 
 /** Here, because a runtime could not tell a missing program of the package's from a fault of its own. */
 async function checkProgram(guest: Guest, folder: string, shownAs: string): Promise<void> {
-  const program = guest.kind === "command" ? guest.argv[0] : undefined;
+  const program = guest.kind === "command" || guest.kind === "program" ? guest.argv[0] : undefined;
   if (program?.includes("/") !== true) return;
   const mode = await stat(path.join(folder, program)).then(
     (stats) => (stats.isFile() ? stats.mode : null),

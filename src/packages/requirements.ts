@@ -42,10 +42,12 @@ export function parseRequirements(
   return { ecosystem, files: [lockFile, ...more] };
 }
 
-/** Null: any, a command may be written in anything. */
+/** Null: any, a program may be written in anything. */
 const FITTING: Readonly<Record<Guest["kind"], Ecosystem | null>> = {
   python: "pip",
   javascript: "npm",
+  php: "composer",
+  program: null,
   command: null,
 };
 

@@ -2,7 +2,7 @@ import type { Readable, Writable } from "node:stream";
 
 import type { Limits } from "../domain/limits.ts";
 import type { Protection, Usage } from "../domain/outcome.ts";
-import type { Package, StatePolicy } from "../domain/package.ts";
+import type { Guest, Package, StatePolicy } from "../domain/package.ts";
 
 /**
  * The driver contract: what a runtime has to offer so that the conductor can run guests in it.
@@ -44,7 +44,7 @@ export interface Capabilities {
   /** A package can run on a root filesystem of its own: `Package.root`. Else it runs on what the machine has. */
   readonly roots: boolean;
   /** Kinds of guest that it can start. */
-  readonly guests: readonly ("python" | "javascript" | "command")[];
+  readonly guests: readonly Guest["kind"][];
 }
 
 export type Probe =

@@ -89,6 +89,29 @@ test("command: a program with a slash lies in the package, one without is looked
   assert.deepEqual(guestCommand(found, "fresh", PATHS, DEFAULT_LIMITS).argv, ["jq", "-c", "."]);
 });
 
+test("program: called as a command is, and told its share of the machine", () => {
+  const pkg = packageOf({ kind: "program", argv: ["./normalize", "-x"] });
+  const limits = { ...DEFAULT_LIMITS, memoryBytes: 512 * 2 ** 20, cpus: 1.5 };
+  const { argv, env } = guestCommand(pkg, "reuse", PATHS, limits);
+  assert.deepEqual(argv, ["/whiskers/package/normalize", "-x"]);
+  assert.deepEqual([env["GOMEMLIMIT"], env["GOMAXPROCS"]], ["384MiB", "2"]);
+  assert.equal(env["WHISKERS_META"], undefined);
+});
+
+test("php: a shell moves the protocol's stream away; .ini files that are not seen do not count", () => {
+  const pkg = packageOf({ kind: "php", version: null, file: "normalize.php", callable: "run" });
+  const { argv, env } = guestCommand(pkg, "reuse", PATHS, { ...DEFAULT_LIMITS, memoryBytes: 512 * 2 ** 20 });
+  assert.deepEqual(argv.slice(0, 2), ["/bin/sh", "-c"]);
+  assert.equal(argv[4], "php");
+  assert.ok(argv.includes("memory_limit=384M"));
+  assert.ok(!argv.includes("-n"));
+  assert.equal(argv.at(-1), "/whiskers/sdk/php/start.php");
+  assert.equal(env["WHISKERS_ENTRYPOINT"], "normalize.php:run");
+  const paths = { ...PATHS, interpreter: "/usr/bin/php8.2", phpExtensions: ["dom"] };
+  const seen = guestCommand(pkg, "fresh", paths, DEFAULT_LIMITS).argv;
+  assert.deepEqual(seen.slice(4, 8), ["/usr/bin/php8.2", "-n", "-d", "extension=dom"]);
+});
+
 test("/tmp is not called private when it is shared", () => {
   const pkg = packageOf({ kind: "command", argv: ["true"] });
   const { env } = guestCommand(pkg, "fresh", { ...PATHS, privateTmp: false }, DEFAULT_LIMITS);

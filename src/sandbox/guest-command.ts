@@ -7,11 +7,11 @@ import type { Package, StatePolicy } from "../domain/package.ts";
 export interface GuestPaths {
   /** `/whiskers/package` in a sandbox. */
   readonly packageFolder: string;
-  /** Holds `python/` and `typescript/`; `/whiskers/sdk` in a sandbox. */
+  /** Holds `python/`, `typescript/` and `php/`; `/whiskers/sdk` in a sandbox. */
   readonly sdkFolder: string;
   /** Of a package that has them; `/whiskers/dependencies` in a sandbox. */
   readonly dependenciesFolder: string;
-  /** Of Python or Node; null: `python3` or `node` of the PATH. Must be the program itself, not a shim. */
+  /** Of Python, Node or PHP; null: `python3`, `node` or `php` of the PATH. Must be the program itself, not a shim. */
   readonly interpreter: string | null;
   /** The NormalizerMeta of the plain form; `/whiskers/meta.json` in a sandbox. */
   readonly metaFile: string;
@@ -23,6 +23,8 @@ export interface GuestPaths {
    * the folder writable and the input closed.
    */
   readonly compileCacheFolder?: string | null;
+  /** Extensions for PHP to load, where it cannot see its own .ini files; not given: what those say. */
+  readonly phpExtensions?: readonly string[] | null;
 }
 
 export interface GuestCommand {
@@ -60,7 +62,7 @@ export function guestCommand(
       return {
         argv: [
           paths.interpreter ?? "node",
-          `--max-old-space-size=${oldSpaceMiB(limits)}`,
+          `--max-old-space-size=${heapMiB(limits)}`,
           "--no-warnings",
           path.join(paths.sdkFolder, "typescript/start.ts"),
         ],
@@ -70,14 +72,68 @@ export function guestCommand(
           ...(compiled === null ? {} : { NODE_COMPILE_CACHE: compiled }),
         },
       };
-    case "command": {
-      const [program = "", ...args] = guest.argv;
+    case "php":
       return {
-        argv: [program.includes("/") ? path.resolve(paths.packageFolder, program) : program, ...args],
+        argv: [
+          ...MOVED_STREAMS,
+          paths.interpreter ?? "php",
+          ...phpSettings(limits, paths.phpExtensions ?? null),
+          path.join(paths.sdkFolder, "php/start.php"),
+        ],
+        env: { ...common, WHISKERS_ENTRYPOINT: `${guest.file}:${guest.callable}` },
+      };
+    case "program":
+      return {
+        argv: programArgv(guest.argv, paths),
+        env: {
+          ...common,
+          // Go's runtime alone reads these: it would take the machine's memory and processors for its own.
+          GOMEMLIMIT: `${heapMiB(limits)}MiB`,
+          GOMAXPROCS: String(Math.max(1, Math.ceil(limits.cpus))),
+        },
+      };
+    case "command":
+      return {
+        argv: programArgv(guest.argv, paths),
         env: { ...common, ...libraryEnv(pkg, paths), WHISKERS_META: paths.metaFile },
       };
-    }
   }
+}
+
+function programArgv([program = "", ...args]: readonly string[], paths: GuestPaths): readonly string[] {
+  return [program.includes("/") ? path.resolve(paths.packageFolder, program) : program, ...args];
+}
+
+/**
+ * PHP cannot duplicate descriptors: a shell moves the protocol's stream to 3 and 4, so that what a normalizer and
+ * its children print goes to standard error, whichever way they print it.
+ */
+const MOVED_STREAMS = ["/bin/sh", "-c", 'exec "$@" 3<&0 4>&1 </dev/null >&2', "sh"];
+
+/** Whatever a php.ini says: extensions alone are left to it. */
+function phpSettings(limits: Limits, extensions: readonly string[] | null): readonly string[] {
+  const settings: Readonly<Record<string, string>> = {
+    memory_limit: `${heapMiB(limits)}M`,
+    max_execution_time: "0",
+    display_errors: "stderr",
+    log_errors: "0",
+    html_errors: "0",
+    error_reporting: "-1",
+    // Arguments in a stack would show what is in raw files.
+    "zend.exception_ignore_args": "1",
+    // Longer numbers than needed, or shorter, are other numbers.
+    serialize_precision: "-1",
+    precision: "17",
+    "date.timezone": "UTC",
+    default_charset: "UTF-8",
+    auto_prepend_file: "",
+    auto_append_file: "",
+    "opcache.enable_cli": "0",
+  };
+  return [
+    ...(extensions === null ? [] : ["-n", ...extensions.flatMap((name) => ["-d", `extension=${name}`])]),
+    ...Object.entries(settings).flatMap(([name, value]) => ["-d", `${name}=${value}`]),
+  ];
 }
 
 function commonEnv(pkg: Package, paths: GuestPaths, state: StatePolicy): Record<string, string> {
@@ -100,10 +156,10 @@ function libraryEnv(pkg: Package, { dependenciesFolder: folder }: GuestPaths): R
 }
 
 /**
- * V8's own limit, below the sandbox's: a quarter (at least 64 MiB) is for Node itself and for
- * buffers, which V8 does not count.
+ * A language's own limit, below the sandbox's, so that it says itself that memory is short: a quarter (at least
+ * 64 MiB) is for the runtime itself and for what it does not count, such as V8's buffers.
  */
-function oldSpaceMiB(limits: Limits): number {
+function heapMiB(limits: Limits): number {
   const memoryMiB = Math.floor(limits.memoryBytes / (1024 * 1024));
   return Math.max(32, memoryMiB - Math.max(64, Math.floor(memoryMiB / 4)));
 }

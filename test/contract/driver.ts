@@ -59,11 +59,13 @@ export function driverContract(
 
     test("prepare names what is missing and where it was looked for", async ({ driver, command }) => {
       const python = command(["true"], { kind: "python", version: "3.79", module: "n", callable: "run" });
-      for (const pkg of [python, command(["no-such-program-here"])]) {
+      const php = command(["true"], { kind: "php", version: "9.9", file: "n.php", callable: "run" });
+      for (const pkg of [python, php, command(["no-such-program-here"])]) {
+        if (!driver.capabilities.guests.includes(pkg.manifest.guest.kind)) continue;
         await assert.rejects(driver.prepare(pkg), (error) => {
           assert.ok(error instanceof WhiskersError);
           assert.equal(error.code, "environment-missing");
-          assert.match(error.message, /3\.79|no-such-program-here/u);
+          assert.match(error.message, /3\.79|9\.9|no-such-program-here/u);
           assert.match(error.message, /\/bin/u);
           return true;
         });
@@ -79,9 +81,13 @@ export function driverContract(
       assert.equal(two.pkg, pkg);
     });
 
-    for (const kind of ["python", "javascript"] as const) {
-      test(`a ${kind} guest gets ready, and ends when its input does`, async ({ driver, folder }) => {
-        const pkg = kind === "python" ? pythonPackage(folder) : javascriptPackage(folder);
+    for (const [kind, makePackage] of Object.entries(PROTOCOL_GUESTS)) {
+      test(`a ${kind} guest gets ready, and ends when its input does`, async ({ driver, folder }, t) => {
+        const pkg = makePackage(folder);
+        if (!driver.capabilities.guests.includes(pkg.manifest.guest.kind)) {
+          t.skip(`it starts no ${kind} guests`);
+          return;
+        }
         const sandbox = await open(driver, pkg);
         try {
           const ready = await firstBytes(sandbox, 5);
@@ -351,6 +357,7 @@ async function openBench(makeDriver: (folders: DriverFolders) => Driver): Promis
   mkdirSync(stateDirectory);
   writeFileSync(path.join(folder, "normalize.py"), "def run(meta, raw):\n    return []\n");
   writeFileSync(path.join(folder, "normalize.mjs"), "export async function* run() {}\n");
+  writeFileSync(path.join(folder, "normalize.php"), "<?php\nfunction run() { return []; }\n");
   const driver = makeDriver({ stateDirectory, sdkFolder: SDK_FOLDER });
   const probe = await driver.probe();
   let count = 0;
@@ -401,6 +408,27 @@ function dependentPackage(root: string, kind: "python" | "javascript"): Package 
     dependencies: { folder: libraries, digest },
   };
 }
+
+function phpPackage(folder: string): Package {
+  return packageOf(folder, { kind: "php", version: null, file: "normalize.php", callable: "run" }, "php");
+}
+
+/** The least that the protocol asks for. */
+function programPackage(folder: string): Package {
+  const ready = String.raw`\0\0\0\21\20\0\0\0\0{"protocols":[1]}`;
+  return packageOf(
+    folder,
+    { kind: "program", argv: ["sh", "-c", `printf '${ready}'; cat >/dev/null`] },
+    "program",
+  );
+}
+
+const PROTOCOL_GUESTS = {
+  python: pythonPackage,
+  javascript: javascriptPackage,
+  php: phpPackage,
+  program: programPackage,
+};
 
 function packageOf(folder: string, guest: Guest, name: string): Package {
   return {

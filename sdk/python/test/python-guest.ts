@@ -1,9 +1,6 @@
-import { join } from "node:path";
-
-import { DEFAULT_LIMITS } from "../../../src/domain/limits.ts";
 import type { StatePolicy } from "../../../src/domain/package.ts";
-import { guestCommand } from "../../../src/sandbox/guest-command.ts";
 import type { GuestCommand } from "../../../src/sandbox/guest-command.ts";
+import { testGuest } from "../../test/test-guest.ts";
 
 /** The command of the Python guest for a folder with `normalize.py`, without a sandbox. */
 export function pythonGuest(
@@ -12,32 +9,6 @@ export function pythonGuest(
   interpreter: string | null,
   callable = "run",
 ): GuestCommand {
-  const pkg = {
-    digest: "sha256:test",
-    root: null,
-    dependencies: null,
-    folder,
-    manifest: {
-      id: "test",
-      name: "test",
-      description: null,
-      version: null,
-      consumes: [],
-      produces: [],
-      guest: { kind: "python", version: null, module: "normalize", callable },
-      limits: {},
-      schema: "openkat/1",
-      dependencies: null,
-      onInvalid: "fail",
-    },
-  } as const;
-  const paths = {
-    packageFolder: folder,
-    sdkFolder: join(import.meta.dirname, "../.."),
-    dependenciesFolder: "/whiskers/dependencies",
-    interpreter,
-    metaFile: "",
-    privateTmp: false,
-  };
-  return guestCommand(pkg, state, paths, DEFAULT_LIMITS);
+  const guest = { kind: "python", version: null, module: "normalize", callable } as const;
+  return testGuest(guest, folder, state, interpreter);
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { test } from "node:test";
 
-import { holdConversation, readConversations } from "../../test/conversation.ts";
-import { GuestProcess } from "../../test/guest-process.ts";
+import { holdVectors } from "../../test/hold-vectors.ts";
 import { findInterpreters } from "./interpreters.ts";
 import { pythonGuest } from "./python-guest.ts";
+
+const FOLDER = join(import.meta.dirname, "vector-normalizer");
 
 const interpreters = findInterpreters();
 
@@ -14,15 +15,5 @@ test("there is a Python to test with", () => {
 });
 
 for (const { version, path } of interpreters) {
-  describe(`Python ${version}`, { timeout: 120_000 }, () => {
-    for (const conversation of readConversations()) {
-      for (const state of conversation.states) {
-        test(`${state}: ${conversation.name}`, async () => {
-          const { argv, env } = pythonGuest(join(import.meta.dirname, "vector-normalizer"), state, path);
-          await using guest = new GuestProcess(argv, env);
-          await holdConversation(guest, conversation);
-        });
-      }
-    }
-  });
+  holdVectors(`Python ${version}`, ["fresh", "reuse", "fork"], (state) => pythonGuest(FOLDER, state, path));
 }

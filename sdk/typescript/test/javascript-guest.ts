@@ -1,9 +1,6 @@
-import { join } from "node:path";
-
-import { DEFAULT_LIMITS } from "../../../src/domain/limits.ts";
 import type { StatePolicy } from "../../../src/domain/package.ts";
-import { guestCommand } from "../../../src/sandbox/guest-command.ts";
 import type { GuestCommand } from "../../../src/sandbox/guest-command.ts";
+import { testGuest } from "../../test/test-guest.ts";
 
 /** The command of the JavaScript guest for a file, without a sandbox. */
 export function javascriptGuest(
@@ -12,32 +9,5 @@ export function javascriptGuest(
   file = "normalize.ts",
   name = "run",
 ): GuestCommand {
-  const pkg = {
-    digest: "sha256:test",
-    root: null,
-    dependencies: null,
-    folder,
-    manifest: {
-      id: "test",
-      name: "test",
-      description: null,
-      version: null,
-      consumes: [],
-      produces: [],
-      guest: { kind: "javascript", file, export: name },
-      limits: {},
-      schema: "openkat/1",
-      dependencies: null,
-      onInvalid: "fail",
-    },
-  } as const;
-  const paths = {
-    packageFolder: folder,
-    sdkFolder: join(import.meta.dirname, "../.."),
-    dependenciesFolder: "/whiskers/dependencies",
-    interpreter: process.execPath,
-    metaFile: "",
-    privateTmp: false,
-  };
-  return guestCommand(pkg, state, paths, DEFAULT_LIMITS);
+  return testGuest({ kind: "javascript", file, export: name }, folder, state, process.execPath);
 }

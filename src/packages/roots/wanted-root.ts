@@ -22,6 +22,8 @@ export async function wantedRoot(guest: Guest, home: string, policy: RootPolicy)
   throw new WhiskersError("environment-missing", whyMissing(name, guest));
 }
 
+const PHP_OF_ROOT = "8.2";
+
 /** Only what a manifest says is taken for a wish: `python` alone wants no certain one. */
 function rootNameOf(guest: Guest): string | null {
   switch (guest.kind) {
@@ -29,6 +31,10 @@ function rootNameOf(guest: Guest): string | null {
       return guest.version === null ? null : `python:${guest.version}`;
     case "javascript":
       return "node";
+    case "php":
+      return guest.version === null || guest.version === PHP_OF_ROOT ? "php" : `php:${guest.version}`;
+    case "program":
+      return "plain";
     case "command":
       return guest.root ?? null;
   }

@@ -36,7 +36,7 @@ export function processDriver(options: ProcessDriverOptions): ProcessDriver {
       memoryLimit: false,
       fork: options.fork ?? true,
       roots: false,
-      guests: ["python", "javascript", "command"],
+      guests: ["python", "javascript", "php", "program", "command"],
     },
     probe: () => Promise.resolve({ available: true, version: "test", protections: [], advice: [] }),
     prepare: (pkg) =>

@@ -1,8 +1,9 @@
 import path from "node:path/posix";
 
-import type { Package, Root } from "../../domain/package.ts";
+import type { Guest, Package, Root } from "../../domain/package.ts";
 import { WhiskersError } from "../../errors.ts";
 import { findAll } from "../interpreters.ts";
+import { findPhp } from "../php.ts";
 import { compileJavaScriptSdk, compilePython } from "./compile-ahead.ts";
 import { findInRoot } from "./find-in-root.ts";
 import { describePythonInside } from "./python-inside.ts";
@@ -29,8 +30,11 @@ export async function prepareView(
       return preparePython(pkg, host, pkg.manifest.guest.version, python);
     case "javascript":
       return prepareJavaScript(pkg, host);
+    case "php":
+      return preparePhp(pkg, host, pkg.manifest.guest.version);
+    case "program":
     case "command":
-      return prepareCommand(pkg, host, pkg.manifest.guest.argv);
+      return prepareProgram(pkg, host, pkg.manifest.guest);
   }
 }
 
@@ -97,10 +101,27 @@ async function prepareJavaScript(pkg: Package, host: ViewHost): Promise<Prepared
   };
 }
 
-async function prepareCommand(
+async function preparePhp(pkg: Package, host: ViewHost, version: string | null): Promise<PreparedView> {
+  const { root } = pkg;
+  const entries = await host.makeEntries({ ...partsOf(pkg, host), programs: true });
+  const common = { pkg, entries, compileCacheFolder: null };
+  if (root !== null) {
+    const environment = { name: root.name, version: version ?? "", digest: root.digest };
+    return {
+      ...common,
+      environment,
+      interpreter: findProgram(root, version === null ? "php" : `php${version}`),
+    };
+  }
+  const php = await findPhp(version, INSIDE_PATH);
+  const environment = { name: "php", version: php.version, digest: null };
+  return { ...common, environment, interpreter: php.executable, phpExtensions: php.extensions };
+}
+
+async function prepareProgram(
   pkg: Package,
   host: ViewHost,
-  [program = ""]: readonly string[],
+  { kind, argv: [program = ""] }: Guest & { readonly kind: "program" | "command" },
 ): Promise<PreparedView> {
   const { root } = pkg;
   if (!program.includes("/")) {
@@ -114,7 +135,7 @@ async function prepareCommand(
     pkg,
     environment:
       root === null
-        ? { name: "command", version: "", digest: null }
+        ? { name: kind, version: "", digest: null }
         : { name: root.name, version: "", digest: root.digest },
     entries: await host.makeEntries({ ...partsOf(pkg, host), programs: true }),
     interpreter: null,

@@ -8,7 +8,7 @@ import { codeOf } from "../../domain/unknown.ts";
 import type { Python } from "../interpreters.ts";
 
 /** Parts of the SDK that no guest needs. */
-const LEFT_OUT = new Set(["__pycache__", "test", "node_modules"]);
+const LEFT_OUT = new Set(["__pycache__", "test", "node_modules", "go", "rust"]);
 const COMPILE_TIMEOUT_MS = 60_000;
 
 /**

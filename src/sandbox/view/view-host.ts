@@ -36,4 +36,6 @@ export interface PreparedView extends Prepared {
   readonly interpreter: string | null;
   /** Where Node.js finds what was compiled ahead, as the guest sees it. */
   readonly compileCacheFolder: string | null;
+  /** For PHP to load, where its .ini files are not seen; not given: they are. */
+  readonly phpExtensions?: readonly string[];
 }

@@ -4,6 +4,7 @@ import type { Package } from "../../../domain/package.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
 import { findAll, findPython } from "../../interpreters.ts";
+import { findPhp } from "../../php.ts";
 import { NO_PROTECTIONS } from "./no-protections.ts";
 import { openProcess } from "./open-process.ts";
 import type { InlinePrepared } from "./open-process.ts";
@@ -12,7 +13,7 @@ import { openThread } from "./open-thread.ts";
 export interface InlineOptions {
   /** A folder of this driver's own; made when missing. Absolute. */
   readonly stateDirectory: string;
-  /** Holds `python/` and `typescript/`. Absolute. */
+  /** Holds `python/`, `typescript/` and `php/`. Absolute. */
   readonly sdkFolder: string;
   /** The Python for packages that want no certain version, instead of the first on the PATH. */
   readonly python?: string | undefined;
@@ -21,7 +22,7 @@ export interface InlineOptions {
 }
 
 /**
- * No sandbox at all, for trusted code alone: JavaScript in a thread of this process, Python and commands as
+ * No sandbox at all, for trusted code alone: JavaScript in a thread of this process, all else as
  * plain children with this process's user, files and network.
  */
 export function createInlineDriver(options: InlineOptions): Driver {
@@ -35,7 +36,7 @@ class InlineDriver implements Driver {
     memoryLimit: false,
     fork: true,
     roots: false,
-    guests: ["python", "javascript", "command"],
+    guests: ["python", "javascript", "php", "program", "command"],
   } as const;
   readonly #options: InlineOptions;
   #count = 0;
@@ -69,6 +70,11 @@ class InlineDriver implements Driver {
           environment: { name: "node", version: process.versions.node, digest: null },
           interpreter: null,
         };
+      case "php": {
+        const { executable, version } = await findPhp(guest.version, searchPath);
+        return { pkg, environment: { name: "php", version, digest: null }, interpreter: executable };
+      }
+      case "program":
       case "command": {
         const [program = ""] = guest.argv;
         if (!program.includes("/") && findAll(program, searchPath).length === 0) {
@@ -77,7 +83,7 @@ class InlineDriver implements Driver {
             `no program ${program}: looked for it in ${searchPath}`,
           );
         }
-        return { pkg, environment: { name: "command", version: "", digest: null }, interpreter: null };
+        return { pkg, environment: { name: guest.kind, version: "", digest: null }, interpreter: null };
       }
     }
   }

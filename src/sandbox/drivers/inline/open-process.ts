@@ -22,7 +22,7 @@ const LOOK_MAX_MS = 20;
 const USAGE_LOOK_MS = 100;
 
 export interface InlinePrepared extends Prepared {
-  /** Of Python; null: there is none to start. */
+  /** Of Python or PHP; null: there is none to start. */
   readonly interpreter: string | null;
 }
 

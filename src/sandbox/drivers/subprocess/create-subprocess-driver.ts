@@ -49,7 +49,7 @@ class SubprocessDriver implements Driver {
       memoryLimit: this.#memoryLimit,
       fork: true,
       roots: this.#roots,
-      guests: ["python", "javascript", "command"],
+      guests: ["python", "javascript", "php", "program", "command"],
     };
   }
 

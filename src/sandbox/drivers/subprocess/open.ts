@@ -38,6 +38,7 @@ export async function openSandbox(
     metaFile: `${INSIDE.files}/meta.json`,
     privateTmp: true,
     compileCacheFolder: prepared.compileCacheFolder,
+    phpExtensions: prepared.phpExtensions ?? null,
   };
   const command = guestCommand(prepared.pkg, request.state, paths, request.limits);
   const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;

@@ -1,0 +1,3 @@
+module whiskers
+
+go 1.19
