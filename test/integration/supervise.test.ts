@@ -467,6 +467,30 @@ function several(database: () => Promise<string | null>): void {
     assert.deepEqual(runs, [{ status: "succeeded" }]);
   });
 
+  test("§3.4 one that is stopped in mid-delivery writes nothing more when it goes on", async () => {
+    const first = await here.start({ BOEFJES_OUTGOING_REQUEST_TIMEOUT: "2" });
+    here.mock.addFault("octopoes", { match: "observations", kind: "hang", times: 1 });
+    const id = here.add({ yield: [hostname("mid.example")] });
+    await eventually("it delivers", () => here.mock.faultHits("octopoes")[0]?.hits === 1);
+    first.signal("SIGSTOP");
+    await here.start();
+    await here.final(id);
+    // Somebody looks at the result and sets another status: that is the last word.
+    here.mock.tasks.patch(here.mock.tasks.get(id) ?? assert.fail(), { status: "cancelled" });
+    first.signal("SIGCONT");
+    await eventually(
+      "it notices",
+      () => first.log.some(({ msg, task }) => task === id && msg.startsWith("claim lost")),
+      20_000,
+    );
+    await sleep(500);
+    assert.deepEqual(here.writes(id), ["observation"]);
+    assert.equal(here.status(id), "cancelled");
+    assert.deepEqual(await query("select attempt, state from whiskers.delivery where task_id = $1", [id]), [
+      { attempt: 2, state: "delivered" },
+    ]);
+  });
+
   test("a task that ends every process that runs it is given up, and blocks nobody", async () => {
     const poison = here.add({ sleep: 20 });
     for (let n = 0; n < 2; n += 1) {
