@@ -38,6 +38,8 @@ describe("on a server", { timeout: 300_000, skip: noPostgres ?? false }, () => {
   after(() => server[Symbol.asyncDispose]());
 });
 
+const SETTLED: ReadonlySet<string> = new Set(["delivered", "delivery failed"]);
+
 /** One OpenKAT and one home for a suite; supervisors are ended and faults cleared after each test. */
 function world(database: () => Promise<string | null>) {
   const running: SupervisorProcess[] = [];
@@ -298,6 +300,11 @@ function common(database: () => Promise<string | null>): void {
     mock.addFault("octopoes", { match: "observations", kind: "reset", times: 1 });
     const ids = [here.add({}), here.add({}, { organisation: "nobody" })];
     await here.final(...ids);
+    // The scheduler is told before the end is settled, and counted, here.
+    await eventually(
+      "both are settled",
+      () => supervisor.log.filter(({ msg }) => SETTLED.has(msg)).length === 2,
+    );
     const metrics = await (await fetch(`${supervisor.operationsUrl()}/metrics`)).text();
     for (const labels of [
       'service="mula",endpoint="task",kind="5xx"',
