@@ -21,6 +21,11 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./run.ts"),
   },
   {
+    name: "test",
+    summary: "compare what a normalizer gives with what its cases expect; try it with hostile raw files",
+    load: () => import("./test.ts"),
+  },
+  {
     name: "supervise",
     summary: "take the place of OpenKAT's normalizer worker",
     load: () => import("./supervise.ts"),

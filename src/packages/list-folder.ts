@@ -61,6 +61,8 @@ export async function listFolder(folder: string): Promise<readonly FolderEntry[]
 async function* walk(folder: string, below: string, depth: number): AsyncGenerator<FolderEntry> {
   if (depth > MOST_DEPTH) throw unreadable(folder, below, `deeper than ${MOST_DEPTH} folders`);
   const names = (await namesIn(folder, below)).filter((name) => !isExcluded(name, below));
+  // Caches and what compilers build: the Cache Directory Tagging Specification, which cargo and others follow.
+  if (below !== "" && names.includes("CACHEDIR.TAG")) return;
   if (names.length > MOST_ENTRIES) throw unreadable(folder, below, `more than ${MOST_ENTRIES} files`);
   const found = names.map((name) => (below === "" ? name : `${below}/${name}`));
   // All at once: one after another costs a turn of the event loop each.
@@ -99,6 +101,8 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/u;
 
 function isExcluded(name: string, below: string): boolean {
   if (EXCLUDED_NAMES.has(name) || name.endsWith(".pyc")) return true;
+  // Cases of `whiskers test`: what code does is not changed by what is expected of it.
+  if (name === "tests" && below === "") return true;
   return name === ".cache" && (below === "node_modules" || below.endsWith("/node_modules"));
 }
 

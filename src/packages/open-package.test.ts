@@ -87,6 +87,9 @@ suite("openPackage", () => {
       ".git/HEAD",
       "node_modules/.cache/x",
       "data/old.pyc",
+      "tests/one/raw",
+      "target/CACHEDIR.TAG",
+      "target/release/normalize",
     ]) {
       mkdirSync(path.dirname(path.join(other, left)), { recursive: true });
       writeFileSync(path.join(other, left), "x");
