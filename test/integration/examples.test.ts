@@ -30,7 +30,7 @@ interface RunDocument {
   readonly run: { readonly state: string; readonly runtime: { readonly driver: string } };
 }
 
-type Guest = "python" | "typescript" | "shell";
+type Guest = "python" | "typescript" | "php" | "shell";
 
 const ROOT = path.join(import.meta.dirname, "../..");
 const RAWS = path.join(ROOT, "examples/raws");
@@ -56,6 +56,7 @@ const PAIRS: Readonly<Record<string, readonly string[]>> = {
 const STATES: Readonly<Record<Guest, readonly string[]>> = {
   python: ["fresh", "fork", "reuse"],
   typescript: ["fresh", "reuse"],
+  php: ["fresh", "reuse"],
   shell: ["fresh"],
 };
 
@@ -72,6 +73,7 @@ const EXAMPLES: readonly Example[] = [
     { name: `${golden}-python`, golden, guest: "python" as const, raws },
     { name: `${golden}-typescript`, golden, guest: "typescript" as const, raws },
   ]),
+  { name: "dig-php", golden: "dig", guest: "php", raws: ["dig"] },
   { name: "curl-shell", golden: "curl", guest: "shell", raws: ["curl-json"] },
 ];
 
