@@ -16,6 +16,11 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./demo.ts"),
   },
   {
+    name: "new",
+    summary: "begin a normalizer: a folder with code, manifest and a test, in any of six languages",
+    load: () => import("./new.ts"),
+  },
+  {
     name: "run",
     summary: "run a normalizer on raw files and show what comes out",
     load: () => import("./run.ts"),
