@@ -45,8 +45,8 @@ export function parseExpectation(text: string, file: string): Expectation {
   }
   if (!isObject(json)) throw complain("it is not a JSON object");
   const { failed } = json;
-  if (isObject(failed) && typeof failed["code"] === "string") {
-    return { failed: { code: failed["code"], message: String(failed["message"] ?? "") } };
+  if (isObject(failed) && typeof failed["code"] === "string" && typeof failed["message"] === "string") {
+    return { failed: { code: failed["code"], message: failed["message"] } };
   }
   const unknown = Object.keys(json).find((key) => !LISTS.some((list) => list === key));
   if (unknown !== undefined)
