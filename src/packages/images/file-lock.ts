@@ -1,6 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { WhiskersError } from "../../errors.ts";
+
 /** A lock that is held until it is released or its process ends, however it ends. */
 export interface FileLock {
   /** Idempotent. */
@@ -16,10 +18,10 @@ const ASK_MS = 20;
  */
 export async function lockShared(file: string, signal?: AbortSignal): Promise<FileLock> {
   for (;;) {
-    signal?.throwIfAborted();
+    requireWanted(signal);
     const lock = tryLock(file, "BEGIN; SELECT count(*) FROM sqlite_schema");
     if (lock !== null) return lock;
-    await delay(ASK_MS, undefined, { signal });
+    await delay(ASK_MS);
   }
 }
 
@@ -31,11 +33,16 @@ export async function lockExclusively(
 ): Promise<FileLock | null> {
   const untilMs = performance.now() + patienceMs;
   for (;;) {
-    signal?.throwIfAborted();
+    requireWanted(signal);
     const lock = tryLock(file, "BEGIN EXCLUSIVE");
     if (lock !== null || performance.now() >= untilMs) return lock;
-    await delay(ASK_MS, undefined, { signal });
+    await delay(ASK_MS);
   }
+}
+
+function requireWanted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true)
+    throw new WhiskersError("cancelled", "waiting for the image store was cancelled");
 }
 
 /**

@@ -157,6 +157,28 @@ suite("roots", () => {
     assert.deepEqual(rootsOf(store), []);
   });
 
+  test("that one gives up is no reason for the others who ask for the same", async (t) => {
+    const store = await temporaryStore(t);
+    const large = tarArchive(
+      Array.from({ length: 64 }, (_, n) => ({ name: `f${n}`, content: Buffer.alloc(2 ** 20) })),
+    );
+    const { digest } = await putImage(store, { layers: [large] });
+    const controller = new AbortController();
+    const impatient = store.root(digest, { signal: controller.signal });
+    const patient = store.root(digest);
+    while (draftsOf(store).length === 0) await delay(1);
+    controller.abort();
+    await assert.rejects(impatient, isError("cancelled", /cancelled/u));
+    assert.equal(readdirSync((await patient).folder).length, 64);
+  });
+
+  test("waiting for the store can be cancelled", async (t) => {
+    const store = await temporaryStore(t);
+    const signal = AbortSignal.abort();
+    await assert.rejects(store.hold(signal), isError("cancelled", /cancelled/u));
+    await assert.rejects(store.gc(KEEP_NOTHING, signal), isError("cancelled", /cancelled/u));
+  });
+
   test("gc removes a root that nobody uses, and none that somebody does", async (t) => {
     const store = await temporaryStore(t);
     const { digest } = await putImage(store, { layers: [BASE] });

@@ -66,14 +66,12 @@ export function openRoots(
       if (top === undefined) throw new WhiskersError("image-invalid", `${digest}: an image without layers`);
       await keep(top);
       const folder = placeOf(top);
-      if (!(await isThere(folder))) {
+      while (!(await isThere(folder))) {
         // Of several at once in this process, one does the work, and all get what came of it.
-        let work = underWay.get(top);
-        if (work === undefined) {
-          work = make(chain, layers, signal).finally(() => underWay.delete(top));
-          underWay.set(top, work);
-        }
-        await work;
+        const others = underWay.get(top);
+        const work = others ?? make(chain, layers, signal).finally(() => underWay.delete(top));
+        underWay.set(top, work);
+        await (others === undefined ? work : settled(work, signal));
       }
       return { name, digest: top, folder: path.join(folder, "tree") };
     },
@@ -225,6 +223,16 @@ function chainOf(layers: readonly LayerFile[]): readonly string[] {
     chain.push(below === undefined ? diffId : `sha256:${hash.digest("hex")}`);
   }
   return chain;
+}
+
+/** Waits for somebody else's work. That they gave up is no reason for us to. */
+async function settled(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    const gaveUp = error instanceof WhiskersError && error.code === "cancelled";
+    if (!gaveUp || signal?.aborted === true) throw error;
+  }
 }
 
 async function isThere(folder: string): Promise<boolean> {
