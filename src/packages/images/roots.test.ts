@@ -164,12 +164,14 @@ suite("roots", () => {
     );
     const { digest } = await putImage(store, { layers: [large] });
     const controller = new AbortController();
+    // Whichever comes first does the work.
+    const patient = [store.root(digest)];
     const impatient = store.root(digest, { signal: controller.signal });
-    const patient = store.root(digest);
+    patient.push(store.root(digest));
     while (draftsOf(store).length === 0) await delay(1);
     controller.abort();
     await assert.rejects(impatient, isError("cancelled", /cancelled/u));
-    assert.equal(readdirSync((await patient).folder).length, 64);
+    for (const { folder } of await Promise.all(patient)) assert.equal(readdirSync(folder).length, 64);
   });
 
   test("waiting for the store can be cancelled", async (t) => {

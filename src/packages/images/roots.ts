@@ -225,13 +225,21 @@ function chainOf(layers: readonly LayerFile[]): readonly string[] {
   return chain;
 }
 
-/** Waits for somebody else's work. That they gave up is no reason for us to. */
+/** Waits for somebody else's work, as long as we want it. That they gave up is no reason for us to. */
 async function settled(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  const cancelled = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    cancelled.reject(new WhiskersError("cancelled", "unpacking was cancelled"));
+  };
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted === true) onAbort();
   try {
-    await work;
+    await Promise.race([work, cancelled.promise]);
   } catch (error) {
     const gaveUp = error instanceof WhiskersError && error.code === "cancelled";
     if (!gaveUp || signal?.aborted === true) throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 
