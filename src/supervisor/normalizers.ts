@@ -1,10 +1,10 @@
-import { access, readdir } from "node:fs/promises";
 import path from "node:path";
 
 import type { Package } from "../domain/package.ts";
 import { fileTroubleOf, messageOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
 import type { Catalogue } from "../packages/catalogue.ts";
+import { findPackageFolders, isPackage } from "../packages/find-package-folders.ts";
 
 /** The normalizers that this process runs, by id, and any package folder by its path. */
 export interface Normalizers extends Catalogue {
@@ -108,27 +108,12 @@ async function allFolders(paths: readonly string[]): Promise<readonly string[]> 
 async function packageFolders(given: string): Promise<readonly string[]> {
   const folder = path.resolve(given);
   if (await isPackage(folder)) return [folder];
-  let names: readonly string[];
-  try {
-    names = await readdir(folder);
-  } catch (cause) {
+  const found = await findPackageFolders(folder).catch((cause: unknown) => {
     const message = `WHISKERS_NORMALIZERS: ${given}: ${fileTroubleOf(cause)}`;
     throw new WhiskersError("config-invalid", message, { cause });
-  }
-  const found: string[] = [];
-  for (const name of names.toSorted()) {
-    const inside = path.join(folder, name);
-    if (await isPackage(inside)) found.push(inside);
-  }
+  });
   if (found.length === 0) {
     throw new WhiskersError("config-invalid", `WHISKERS_NORMALIZERS: no package in ${given}`);
   }
   return found;
-}
-
-function isPackage(folder: string): Promise<boolean> {
-  return access(path.join(folder, "normalizer.json")).then(
-    () => true,
-    () => false,
-  );
 }

@@ -8,7 +8,14 @@ export function pythonGuest(
   state: StatePolicy,
   interpreter: string | null,
   callable = "run",
+  convention?: "openkat",
 ): GuestCommand {
-  const guest = { kind: "python", version: null, module: "normalize", callable } as const;
+  const guest = {
+    kind: "python",
+    version: null,
+    module: "normalize",
+    callable,
+    ...(convention && { convention }),
+  } as const;
   return testGuest(guest, folder, state, interpreter);
 }
