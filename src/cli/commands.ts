@@ -61,6 +61,11 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./mock-openkat.ts"),
   },
   {
+    name: "import",
+    summary: "which normalizers of a folder of OpenKAT plugins run as they are, and what the others need",
+    load: () => import("./import.ts"),
+  },
+  {
     name: "root",
     summary: "make, list and remove base root filesystems for normalizers to run on",
     load: () => import("./root.ts"),
