@@ -118,7 +118,11 @@ test("a whole folder of plugins under whiskers supervise", { timeout: 180_000 },
       assert.equal(mock.raws.normalizerMetas.get(task)?.normalizer.id, id);
     }
     const levels = [...(mock.graphs.get("org")?.scanProfiles.values() ?? [])].map(({ level }) => level);
-    assert.deepEqual(levels.toSorted((a, b) => a - b), [0, 2], "declared levels, lowered to the whitelist's");
+    assert.deepEqual(
+      levels.toSorted((a, b) => a - b),
+      [0, 2],
+      "declared levels, lowered to the whitelist's",
+    );
   } finally {
     await supervisor.kill();
     await mock.close();
