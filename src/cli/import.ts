@@ -15,15 +15,16 @@ import { printable } from "./terminal/printable.ts";
 export const command: Command = {
   help: `whiskers import FOLDER [--write TARGET] [--json]
 
-Lists the normalizers of a folder of OpenKAT plugins: which run here as they are, and what the others need.
-Their Python is read in a sandbox and not run. They need no change to run: \`whiskers run FOLDER/PLUGIN\` and
-WHISKERS_NORMALIZERS take such folders as they are.
+Lists the normalizers of a folder of OpenKAT plugins: which run here as they are, and what the others
+need. Their Python is read in a sandbox and not run. They need no change to run: \`whiskers run
+FOLDER/PLUGIN\` and WHISKERS_NORMALIZERS take such folders as they are.
 
-  --write TARGET   write a copy of each to TARGET, by id, with the modules of other plugins that it imports, and with
-                   its libraries named in its manifest, so that Whiskers installs them
+  --write TARGET   write a copy of each to TARGET, by id, with the modules of other plugins that it
+                   imports, and with its libraries named in its manifest, so that they are installed
   --json           one JSON document
 
-Exit codes: 0 all of them run, or were written; 1 some do not; 2 wrong usage or unreadable input; 3 the platform failed.
+Exit codes: 0 all of them run, or were written; 1 some do not; 2 wrong usage or unreadable input;
+3 the platform failed.
 
   whiskers import nl-kat-coordination/boefjes/boefjes/plugins
 `,
