@@ -20,8 +20,8 @@ while True:
     if raw == b"fail": write(frame(FAILED, run, {"type": "E", "message": "m"}) + frame(READY, 0, b"{}")); continue
     if raw == b"die": os._exit(1)
     if raw == b"sulk": send(DONE, run, {}); time.sleep(9)
-    if raw == b"die idle": write(frame(DONE, run, {}) + frame(READY, 0, b"{}")); time.sleep(0.02); os._exit(0)
-    if raw == b"shout idle": write(frame(DONE, run, {}) + frame(READY, 0, b"{}")); time.sleep(0.02); send(RECORDS, run, b"1")
+    if raw == b"die idle": signal.signal(signal.SIGUSR1, lambda *_: os._exit(0))
+    if raw == b"shout idle": signal.signal(signal.SIGUSR1, lambda *_: send(RECORDS, run, b"1"))
     if raw == b"log": os.write(2, b"from run %d\\n" % runs)
     write(frame(RECORDS, run, b"%d %d\\n" % (os.getpid(), runs)) + frame(DONE, run, {}) + frame(READY, 0, b"{}"))
 `);
@@ -58,8 +58,10 @@ void test("a clean failure keeps the guest, anything else does not", async () =>
 void test("one that dies or speaks while idle is dropped", { timeout: 10_000 }, async () => {
   for (const raw of ["die idle", "shout idle"]) {
     await using rig = openRig();
-    assert.equal((await runOn(rig, raw)).outcome.status, "succeeded");
+    const { outcome, pid = 0 } = await runOn(rig, raw);
+    assert.equal(outcome.status, "succeeded");
     assert.equal(rig.pool.idle.count, 1);
+    process.kill(pid, "SIGUSR1");
     await rig.driver.opened[0]?.ended;
     while (rig.pool.idle.count > 0) await delay(5);
     assert.equal((await runOn(rig, "")).outcome.status, "succeeded");
