@@ -8,16 +8,20 @@ export interface CgroupLimits {
   readonly cpus: number;
 }
 
-/** The control group of one sandbox: limits, measures and ends all its processes together. */
-export interface Cgroup {
-  /** A process that writes `0` to each of them is in it, with all that it starts from then on. */
-  readonly procsFiles: readonly string[];
+/** What the kernel counts in the control group of one sandbox, whoever made it. */
+export interface CgroupView {
   /** Processes that live in it now. */
   pids(): readonly number[];
   /** The kernel has ended a process in it because of its memory limit. */
   outOfMemory(): boolean;
   /** Since it was made; after `remove` what it was then. */
   usage(): Usage;
+}
+
+/** The control group of one sandbox: limits, measures and ends all its processes together. */
+export interface Cgroup extends CgroupView {
+  /** A process that writes `0` to each of them is in it, with all that it starts from then on. */
+  readonly procsFiles: readonly string[];
   /** Ends every process in it. */
   kill(): void;
   /** Ends what lives in it, waits until it is empty, and removes it. Idempotent. */

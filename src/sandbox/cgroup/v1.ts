@@ -2,7 +2,7 @@ import { accessSync, constants, mkdirSync, readdirSync, rmdirSync } from "node:f
 import path from "node:path/posix";
 
 import type { Usage } from "../../domain/outcome.ts";
-import type { Cgroup, CgroupLimits, CgroupParent } from "./cgroup.ts";
+import type { Cgroup, CgroupLimits, CgroupParent, CgroupView } from "./cgroup.ts";
 import {
   killPids,
   readField,
@@ -34,6 +34,11 @@ export function openCgroupsV1(hierarchies: readonly Hierarchy[]): CgroupParent |
     create: (name, limits) => createCgroup(folders, name, limits),
     reap: (isStale) => reap(folders, isStale),
   };
+}
+
+/** The control group of version 1 that others made, by its folder in each tree. */
+export function viewCgroupV1(folders: ReadonlyMap<Controller, string>): CgroupView {
+  return new CgroupV1(folders, [...new Set(folders.values())]);
 }
 
 function isWritable(folder: string): boolean {

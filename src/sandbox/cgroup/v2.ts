@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, readdirSync, rmdirSync } from "node:fs";
 import path from "node:path/posix";
 
 import type { Usage } from "../../domain/outcome.ts";
-import type { Cgroup, CgroupLimits, CgroupParent } from "./cgroup.ts";
+import type { Cgroup, CgroupLimits, CgroupParent, CgroupView } from "./cgroup.ts";
 import {
   killPids,
   readControl,
@@ -40,6 +40,11 @@ export function openCgroupsV2(hierarchies: readonly Hierarchy[]): CgroupParent |
     create: (name, limits) => createCgroup(path.join(folder, name), limits),
     reap: (isStale) => reap(folder, isStale),
   };
+}
+
+/** The control group of version 2 that others made. */
+export function viewCgroupV2(folder: string): CgroupView {
+  return new CgroupV2(folder);
 }
 
 function words(text: string | null): readonly string[] {

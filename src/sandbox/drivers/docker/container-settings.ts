@@ -1,0 +1,151 @@
+import type { Limits } from "../../../domain/limits.ts";
+import type { GuestCommand } from "../../guest-command.ts";
+import { privateView, INSIDE } from "../subprocess/view.ts";
+import type { Entry } from "../subprocess/view.ts";
+import { initCommand } from "./init.ts";
+
+/** What a container is made from. */
+export interface ContainerParts {
+  /** By digest. */
+  readonly image: string;
+  readonly command: GuestCommand;
+  /** Of INITS, in the image. */
+  readonly init: string;
+  /** What it sees of the machine; only what is of kind `read-only` counts. */
+  readonly entries: readonly Entry[];
+  readonly limits: Limits;
+  readonly labels: Readonly<Record<string, string>>;
+  /** User and group; both are nobody else's. */
+  readonly id: number;
+  /** JSON; null: the engine's own profile. */
+  readonly seccomp: string | null;
+  /** Of the engine; null: its default. */
+  readonly runtime: string | null;
+  /** Processes of the init and of the runtime that count against the limit. */
+  readonly ownProcesses: number;
+}
+
+const STACK_BYTES = 8 * 1024 * 1024;
+/** When memory is short on the machine, a sandbox goes before anything else does. */
+const OOM_SCORE = 800;
+
+/** Files of the kernel that say or change more than a guest's own affairs. The first ten are the engine's defaults. */
+const MASKED = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/sys/firmware",
+  // Nothing there is a guest's business, and a cgroup is a way to talk to others.
+  "/sys",
+  "/proc/sysvipc",
+  // Files in them outlive a run, and terminals are a resource that all of the machine shares.
+  "/dev/mqueue",
+  "/dev/pts",
+];
+const READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/** The body of `POST /containers/create`, Engine API 1.41. */
+export function containerSettings(parts: ContainerParts): unknown {
+  const { command, limits } = parts;
+  const user = `${parts.id}:${parts.id}`;
+  return {
+    Image: parts.image,
+    Entrypoint: initCommand(parts.init, command.argv),
+    Cmd: [],
+    Env: Object.entries(command.env).map(([name, value]) => `${name}=${value}`),
+    WorkingDir: INSIDE.package,
+    User: user,
+    Hostname: "whiskers",
+    Labels: parts.labels,
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: false,
+    // An image of somebody else's may bring one.
+    Healthcheck: { Test: ["NONE"] },
+    HostConfig: {
+      ...(parts.runtime === null ? {} : { Runtime: parts.runtime }),
+      NetworkMode: "none",
+      IpcMode: "private",
+      CgroupnsMode: "private",
+      ReadonlyRootfs: true,
+      Privileged: false,
+      CapDrop: ["ALL"],
+      SecurityOpt: [
+        "no-new-privileges:true",
+        ...(parts.seccomp === null ? [] : [`seccomp=${parts.seccomp}`]),
+      ],
+      MaskedPaths: MASKED,
+      ReadonlyPaths: READ_ONLY,
+      Mounts: parts.entries.flatMap(mountOf),
+      Tmpfs: Object.fromEntries(tmpfsOf(limits, parts.id)),
+      ShmSize: shmBytes(limits),
+      Memory: limits.memoryBytes,
+      // Memory and swap together: none.
+      MemorySwap: limits.memoryBytes,
+      OomKillDisable: false,
+      OomScoreAdj: OOM_SCORE,
+      PidsLimit: limits.processes + parts.ownProcesses,
+      NanoCpus: Math.round(limits.cpus * 1e9),
+      Ulimits: [
+        ulimit("core", 0),
+        ulimit("nofile", limits.openFiles),
+        ulimit("fsize", limits.tmpBytes),
+        ulimit("stack", STACK_BYTES),
+        ulimit("nproc", limits.processes + parts.ownProcesses),
+        ulimit("memlock", 64 * 1024),
+        ulimit("msgqueue", 0),
+      ],
+      LogConfig: { Type: "none" },
+      RestartPolicy: { Name: "no" },
+      AutoRemove: false,
+    },
+  };
+}
+
+function mountOf(entry: Entry): readonly unknown[] {
+  if (entry.kind !== "read-only") return [];
+  return [
+    {
+      Type: "bind",
+      Source: entry.source,
+      Target: entry.target,
+      ReadOnly: true,
+      // What is mounted below it would be writable: an engine makes the top alone read-only.
+      BindOptions: { Propagation: "rprivate", NonRecursive: true },
+    },
+  ];
+}
+
+function tmpfsOf(limits: Limits, id: number): readonly (readonly [string, string])[] {
+  return privateView(limits).flatMap((entry) =>
+    entry.kind === "tmpfs" && entry.target !== "/dev/shm"
+      ? [
+          [
+            entry.target,
+            `rw,exec,nosuid,nodev,size=${entry.bytes},nr_inodes=${TMPFS_INODES},mode=0700,uid=${id},gid=${id}`,
+          ] as const,
+        ]
+      : [],
+  );
+}
+
+/** Empty files hold memory too. */
+const TMPFS_INODES = 20_000;
+
+function shmBytes(limits: Limits): number {
+  const shm = privateView(limits).find(({ target }) => target === "/dev/shm");
+  return shm?.kind === "tmpfs" ? shm.bytes : 0;
+}
+
+function ulimit(name: string, value: number): unknown {
+  return { Name: name, Soft: value, Hard: value };
+}

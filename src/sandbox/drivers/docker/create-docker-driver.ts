@@ -1,0 +1,90 @@
+import type { Package } from "../../../domain/package.ts";
+import { messageOf } from "../../../domain/unknown.ts";
+import { WhiskersError } from "../../../errors.ts";
+import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
+import { setUp } from "./host.ts";
+import type { Host, SetUp } from "./host.ts";
+import { openSandbox } from "./open.ts";
+import { preparePackage } from "./prepare.ts";
+import type { PreparedPackage } from "./prepare.ts";
+
+export interface DockerOptions {
+  /** A folder of this driver's own, for what it keeps from start to start; made when missing. Absolute. */
+  readonly stateDirectory: string;
+  /** Holds `python/` and `typescript/`. Absolute. */
+  readonly sdkFolder: string;
+  /** The Python for packages that want no certain version, instead of the first on the PATH. */
+  readonly python?: string | undefined;
+  /** The engine's Unix socket, absolute; the usual one when not given. */
+  readonly socket?: string | undefined;
+  /** A runtime of the engine's (`runc`, `runsc`, `kata`); its default when not given. */
+  readonly runtime?: string | undefined;
+  /** Where programs of this machine are looked for; the PATH when not given. */
+  readonly searchPath?: string | undefined;
+}
+
+/**
+ * Guests as containers of a Docker engine, or of Podman, by whatever runtime it has: docs/runtimes/docker.md.
+ */
+export function createDockerDriver(options: DockerOptions): Driver {
+  return new DockerDriver(options);
+}
+
+class DockerDriver implements Driver {
+  readonly name = "docker";
+  readonly capabilities: Capabilities = {
+    isolates: true,
+    memoryLimit: true,
+    fork: true,
+    guests: ["python", "javascript", "command"],
+  };
+  readonly #options: DockerOptions;
+  readonly #prepared = new Map<string, Promise<PreparedPackage>>();
+  #found: Promise<SetUp> | null = null;
+
+  constructor(options: DockerOptions) {
+    this.#options = options;
+  }
+
+  async probe(): Promise<Probe> {
+    try {
+      const found = await this.#setUp();
+      if (!found.available) return found;
+      const { version, protections, advice } = found.host;
+      return { available: true, version, protections, advice };
+    } catch (error) {
+      return { available: false, reason: messageOf(error), remedy: "See docs/runtimes/docker.md." };
+    }
+  }
+
+  async prepare(pkg: Package): Promise<Prepared> {
+    const host = await this.#host();
+    const key = `${pkg.digest} ${pkg.root?.digest ?? ""}`;
+    let prepared = this.#prepared.get(key);
+    if (prepared === undefined) {
+      prepared = preparePackage(pkg, host, this.#options);
+      this.#prepared.set(key, prepared);
+      // What is missing may be installed later.
+      prepared.catch(() => this.#prepared.delete(key));
+    }
+    return { ...(await prepared), pkg };
+  }
+
+  async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {
+    return openSandbox(prepared as PreparedPackage, request, await this.#host());
+  }
+
+  async #host(): Promise<Host> {
+    const found = await this.#setUp();
+    if (found.available) return found.host;
+    throw new WhiskersError("runtime-unavailable", `docker: ${found.reason}. ${found.remedy}`);
+  }
+
+  /** An engine that is not there may be started later. */
+  async #setUp(): Promise<SetUp> {
+    this.#found ??= setUp(this.#options);
+    const found = await this.#found;
+    if (!found.available) this.#found = null;
+    return found;
+  }
+}

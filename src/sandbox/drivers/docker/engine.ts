@@ -1,0 +1,167 @@
+import type { Duplex, Readable } from "node:stream";
+
+import { Pool } from "undici";
+
+import { isObject, messageOf } from "../../../domain/unknown.ts";
+
+/** Every engine of Docker 20.10 (2020) or later speaks this version of its API, and Podman does since 3. */
+const API = "/v1.41";
+/** An answer that is larger is none that we asked for. */
+const ANSWER_MAX_BYTES = 16 * 1024 * 1024;
+/** For everything but what waits by its nature: an engine that is busy takes seconds, one that hangs for ever. */
+const TIMEOUT_MS = 30_000;
+
+export interface EngineRequest {
+  readonly query?: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+  /** A tar archive. */
+  readonly tar?: Readable;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The engine refused, or could not be reached (`status` null). The message is the engine's own. */
+export class EngineError extends Error {
+  readonly status: number | null;
+
+  constructor(status: number | null, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = "EngineError";
+    this.status = status;
+  }
+}
+
+/**
+ * The Docker Engine API over a Unix socket, as much of it as a driver needs. undici is enough for it: the API is
+ * JSON over HTTP, and an attached stream is a connection that was upgraded.
+ */
+export class Engine {
+  readonly socketPath: string;
+  readonly #pool: Pool;
+
+  constructor(socketPath: string) {
+    this.socketPath = socketPath;
+    // Without a limit of connections: every container that is waited for has one.
+    this.#pool = new Pool("http://engine", {
+      socketPath,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      // The engine closes its own end after a while; one that is asked at that moment has to be asked again.
+      keepAliveTimeout: 1000,
+    });
+  }
+
+  /** The answer's JSON; null when it has none. @throws EngineError */
+  async ask(method: "GET" | "POST" | "DELETE", path: string, request: EngineRequest = {}): Promise<unknown> {
+    const { timeoutMs = TIMEOUT_MS, signal } = request;
+    const limit = timeoutMs === Infinity ? [] : [AbortSignal.timeout(timeoutMs)];
+    const signals = [...limit, ...(signal === undefined ? [] : [signal])];
+    try {
+      const answer = await this.#pool.request({
+        method,
+        path: target(path, request.query),
+        signal: signals.length === 0 ? null : AbortSignal.any(signals),
+        // undici sends a request again by itself only when it changes nothing.
+        ...bodyOf(request),
+      });
+      const text = await readText(answer.body);
+      if (answer.statusCode >= 300) throw new EngineError(answer.statusCode, complaintOf(text));
+      return text === "" ? null : parseLast(text);
+    } catch (error) {
+      throw asEngineError(error, method, path);
+    }
+  }
+
+  /** A connection whose bytes are the container's streams from now on. @throws EngineError */
+  async attach(container: string): Promise<Duplex> {
+    const path = `/containers/${container}/attach`;
+    try {
+      const query = { stream: "1", stdin: "1", stdout: "1", stderr: "1" };
+      const { socket } = await this.#pool.upgrade({
+        method: "POST",
+        path: target(path, query),
+        protocol: "tcp",
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      return socket;
+    } catch (error) {
+      throw asEngineError(error, "POST", path);
+    }
+  }
+
+  /** Lines of JSON for as long as the engine sends them. @throws EngineError */
+  async *follow(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) {
+    try {
+      const answer = await this.#pool.request({ method: "GET", path: target(path, query), signal });
+      if (answer.statusCode >= 300)
+        throw new EngineError(answer.statusCode, complaintOf(await readText(answer.body)));
+      let rest = "";
+      for await (const chunk of answer.body.setEncoding("utf8")) {
+        const lines = `${rest}${String(chunk)}`.split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) if (line.trim() !== "") yield JSON.parse(line) as unknown;
+      }
+    } catch (error) {
+      throw asEngineError(error, "GET", path);
+    }
+  }
+
+  /** Cuts what is under way. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+function target(path: string, query: EngineRequest["query"] = {}): string {
+  const search = new URLSearchParams(query).toString();
+  return `${API}${path}${search === "" ? "" : `?${search}`}`;
+}
+
+function bodyOf({ json, tar }: EngineRequest): {
+  readonly body?: string | Readable;
+  readonly headers?: Readonly<Record<string, string>>;
+} {
+  if (tar !== undefined) return { body: tar, headers: { "content-type": "application/x-tar" } };
+  if (json === undefined) return {};
+  return { body: JSON.stringify(json), headers: { "content-type": "application/json" } };
+}
+
+async function readText(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > ANSWER_MAX_BYTES) throw new Error("its answer is too large");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8").trim();
+}
+
+/** Some answers are many lines of JSON: the last one says how it ended, and any may be a complaint. */
+function parseLast(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    const said = text.split("\n").map((line): unknown => JSON.parse(line));
+    const complaint = said.find((one) => isObject(one) && typeof one["error"] === "string");
+    if (isObject(complaint)) throw new EngineError(500, String(complaint["error"]));
+    return said.at(-1);
+  }
+}
+
+function complaintOf(text: string): string {
+  try {
+    const said: unknown = JSON.parse(text);
+    if (isObject(said) && typeof said["message"] === "string") return said["message"].trim();
+  } catch {
+    // It is a proxy's page, or nothing.
+  }
+  return text.slice(0, 300) || "it gave no reason";
+}
+
+function asEngineError(error: unknown, method: string, path: string): EngineError {
+  if (error instanceof EngineError) return error;
+  const late = error instanceof Error && error.name === "TimeoutError";
+  const message = late ? `the engine did not answer ${method} ${path} in time` : messageOf(error);
+  return new EngineError(null, message, { cause: error });
+}

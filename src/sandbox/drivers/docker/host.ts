@@ -1,0 +1,201 @@
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+
+import type { Protection } from "../../../domain/outcome.ts";
+import { isObject } from "../../../domain/unknown.ts";
+import { sandboxNamePrefix } from "../../cgroup/owner.ts";
+import { findPython } from "../../interpreters.ts";
+import type { Python } from "../../interpreters.ts";
+import { containerFilter } from "../../seccomp/container-filter.ts";
+import { copySdk } from "../subprocess/sdk-copy.ts";
+import type { DockerOptions } from "./create-docker-driver.ts";
+import { Engine, EngineError } from "./engine.ts";
+import { EngineEvents } from "./engine-events.ts";
+import { explainEngineFailure } from "./explain-failure.ts";
+import { INITS } from "./init.ts";
+import { judgeProtections } from "./judge-protections.ts";
+import { LABEL, ownerLabels } from "./owner.ts";
+import { reap } from "./reap.ts";
+import { SandboxIds } from "./sandbox-ids.ts";
+import { selfCheck } from "./self-check.ts";
+import type { Facts } from "./self-check.ts";
+
+/** An engine as far as sandboxes are concerned, found out once. */
+export interface Host {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly events: EngineEvents;
+  /** `Docker 20.10.24 with runc`. */
+  readonly version: string;
+  /** Of the engine; null: its default. */
+  readonly runtime: string | null;
+  /** Its containers are processes of this machine that we can see, and what it mounts are our folders. */
+  readonly isLocal: boolean;
+  /** Of INITS: the one that this runtime can start. */
+  readonly init: string;
+  /** The runtime's own threads and the init count against the limit of processes. */
+  readonly ownProcesses: number;
+  readonly ids: SandboxIds;
+  readonly stateDirectory: string;
+  /** As labels say whose a container is. */
+  readonly home: string;
+  readonly sdkFolder: string;
+  readonly searchPath: string;
+  readonly seccomp: string | null;
+  readonly protections: readonly Protection[];
+  /** What would make it stronger, and how to get it. */
+  readonly advice: readonly string[];
+  /** As `findPython` of interpreters.ts, asked once. */
+  findPython(version: string | null, python: string | undefined): Promise<Python>;
+  nextName(): string;
+}
+
+export type SetUp =
+  | { readonly available: true; readonly host: Host }
+  | { readonly available: false; readonly reason: string; readonly remedy: string };
+
+/** Where engines listen when nobody says otherwise. */
+export const USUAL_SOCKET = "/var/run/docker.sock";
+const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** An engine that is asked what it is answers at once, or does not work. */
+const HELLO_TIMEOUT_MS = 5000;
+/** The init, and the shell that starts it or the guest. */
+const INIT_PROCESSES = 2;
+/** Threads of a kernel of its own, and what it has for every thread of the guest. */
+const OWN_KERNEL_PROCESSES = 4096;
+
+/** Finds the engine, removes what dead processes left in it, and tries it. */
+export async function setUp(options: DockerOptions): Promise<SetUp> {
+  const engine = new Engine(options.socket ?? USUAL_SOCKET);
+  try {
+    const found = await examine(engine, options);
+    if (found.available) return found;
+    await engine.close();
+    return found;
+  } catch (error) {
+    await engine.close();
+    if (!(error instanceof EngineError)) throw error;
+    return { available: false, ...explainEngineFailure(error, engine.socketPath) };
+  }
+}
+
+async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
+  const about = await describeEngine(engine, options.runtime ?? null);
+  if ("reason" in about) return { available: false, ...about };
+  await mkdir(options.stateDirectory, { recursive: true });
+  await reap(engine, options.stateDirectory);
+  const base = await baseOf(engine, about, options);
+  let reason = "";
+  for (const { path: init, needsOwnKernel } of INITS) {
+    const checked = await selfCheck({ ...base, init });
+    if (checked.works && !(needsOwnKernel && checked.facts.sharesKernel)) {
+      return { available: true, host: hostOf(checked.facts, { ...base, init }, about) };
+    }
+    if (!checked.works) reason ||= checked.reason;
+  }
+  return { available: false, reason: `${about.version}: ${reason}`, remedy: "See docs/runtimes/docker.md." };
+}
+
+function hostOf(facts: Facts, base: Host, about: About): Host {
+  const ownProcesses = facts.sharesKernel ? INIT_PROCESSES : OWN_KERNEL_PROCESSES;
+  const host = { ...base, ownProcesses, isLocal: facts.isLocal };
+  return { ...host, ...judgeProtections(facts, host, about) };
+}
+
+/** What an engine says of itself. */
+export interface About {
+  readonly version: string;
+  /** It, or everything that it runs, is in a user namespace. */
+  readonly inUserNamespace: boolean;
+  readonly runtimes: readonly string[];
+  readonly runtime: string;
+  readonly cgroup: string;
+  readonly hasSeccomp: boolean;
+  readonly warnings: readonly string[];
+}
+
+async function describeEngine(
+  engine: Engine,
+  runtime: string | null,
+): Promise<About | { readonly reason: string; readonly remedy: string }> {
+  const version = record(await engine.ask("GET", "/version", { timeoutMs: HELLO_TIMEOUT_MS }));
+  const info = record(await engine.ask("GET", "/info", { timeoutMs: HELLO_TIMEOUT_MS }));
+  const components = list(version["Components"]).map(record);
+  const isPodman = components.some(({ Name: name }) => String(name).startsWith("Podman"));
+  const runtimes = Object.keys(record(info["Runtimes"]));
+  const used = runtime ?? String(info["DefaultRuntime"] ?? "its runtime");
+  if (runtime !== null && !isPodman && !runtimes.includes(runtime)) {
+    return {
+      reason: `the engine has no runtime ${runtime}; it has ${runtimes.join(", ")}`,
+      remedy: `Add it to \`runtimes\` in the engine's daemon.json, or choose one that it has: WHISKERS_DOCKER_RUNTIME.`,
+    };
+  }
+  const security = list(info["SecurityOptions"]).map(String);
+  return {
+    version: `${isPodman ? "Podman" : "Docker"} ${String(version["Version"])} with ${used}`,
+    inUserNamespace: security.some((one) => /name=(?:rootless|userns)\b/u.test(one)),
+    runtimes,
+    runtime: used,
+    cgroup: `cgroup v${String(info["CgroupVersion"] ?? "1")}`,
+    hasSeccomp: security.some((one) => one.startsWith("name=seccomp")),
+    warnings: list(info["Warnings"]).map(String),
+  };
+}
+
+async function baseOf(engine: Engine, about: About, options: DockerOptions): Promise<Host> {
+  const { stateDirectory } = options;
+  // Drivers of one process do not get in each other's way.
+  const instance = randomBytes(4).readUInt32BE() % 1_000_000;
+  const prefix = sandboxNamePrefix();
+  const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_FOLDERS}`;
+  let count = 0;
+  return {
+    name: "docker",
+    engine,
+    events: new EngineEvents(engine, ownerLabels(stateDirectory)[LABEL.owner] ?? ""),
+    version: about.version,
+    runtime: options.runtime ?? null,
+    isLocal: false,
+    init: INITS[0].path,
+    ownProcesses: OWN_KERNEL_PROCESSES,
+    ids: new SandboxIds(about.inUserNamespace),
+    stateDirectory,
+    home: stateDirectory,
+    sdkFolder: await copySdk(options.sdkFolder, stateDirectory, `${process.pid}-${instance}`),
+    searchPath,
+    seccomp: seccompProfile(about),
+    protections: [],
+    advice: [],
+    findPython: rememberPythons(searchPath),
+    nextName: () => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`,
+  };
+}
+
+/** Null: none for this processor, or an engine that cannot load one. */
+function seccompProfile({ hasSeccomp }: About): string | null {
+  if (!hasSeccomp || (process.arch !== "x64" && process.arch !== "arm64")) return null;
+  return JSON.stringify(containerFilter(process.arch));
+}
+
+/** Shims of version managers take a tenth of a second to answer. What is missing may be installed later. */
+function rememberPythons(searchPath: string): Host["findPython"] {
+  const found = new Map<string, Promise<Python>>();
+  return (version, python) => {
+    const key = `${version}:${python}`;
+    let answer = found.get(key);
+    if (answer === undefined) {
+      answer = findPython(version, { python, searchPath });
+      found.set(key, answer);
+      answer.catch(() => found.delete(key));
+    }
+    return answer;
+  };
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) ? value : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

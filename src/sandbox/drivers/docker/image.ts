@@ -1,0 +1,131 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir, rm, stat } from "node:fs/promises";
+import path from "node:path/posix";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+import { isObject } from "../../../domain/unknown.ts";
+import { EngineError } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { tarOf } from "./tar.ts";
+import type { TarEntry } from "./tar.ts";
+
+/** Of an image of ours, as `docker images` shows it. Nothing runs by name: names can be moved. */
+const REPOSITORY = "whiskers-sandbox";
+/** A base root is some 100 MB, and the engine unpacks it twice. */
+const LOAD_TIMEOUT_MS = 300_000;
+/** As image configurations name architectures. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+/** What an image is made from: equal parts make an image with the same digest, on every machine. */
+export interface ImageParts {
+  /** For people: `the machine's view`, `python:3.11`. */
+  readonly description: string;
+  /** From the lowest up. */
+  readonly layers: readonly (() => AsyncIterable<TarEntry> | Iterable<TarEntry>)[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * Makes an image in the engine, unless it is there.
+ * @param known the digest that an earlier call returned: no file is read when the engine still has it
+ * @returns its digest as the engine names it, `sha256:<hex>`
+ * @throws EngineError
+ */
+export async function provideImage(
+  engine: Engine,
+  parts: ImageParts,
+  stateDirectory: string,
+  known: string | null,
+): Promise<string> {
+  if (known !== null && (await hasImage(engine, known))) return known;
+  const folder = path.join(stateDirectory, `.image-${randomUUID()}`);
+  await mkdir(folder, { recursive: true });
+  try {
+    const layers = [];
+    for (const entries of parts.layers) layers.push(await writeLayer(folder, entries()));
+    const config = Buffer.from(JSON.stringify(configOf(parts, layers)));
+    const digest = createHash("sha256").update(config).digest("hex");
+    if (await hasImage(engine, `sha256:${digest}`)) return `sha256:${digest}`;
+    const tag = `${REPOSITORY}:${digest.slice(0, 16)}`;
+    const tar = Readable.from(tarOf(archive(layers, config, digest, tag)));
+    await engine.ask("POST", "/images/load", { query: { quiet: "1" }, tar, timeoutMs: LOAD_TIMEOUT_MS });
+    return await idOf(engine, tag, layers);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface Layer {
+  readonly file: string;
+  readonly sizeBytes: number;
+  readonly diffId: string;
+}
+
+/** On disk: its digest has to be known before the archive that it is in begins. */
+async function writeLayer(
+  folder: string,
+  entries: AsyncIterable<TarEntry> | Iterable<TarEntry>,
+): Promise<Layer> {
+  const file = path.join(folder, randomUUID());
+  const hash = createHash("sha256");
+  const hashed = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of tarOf(entries)) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  await pipeline(hashed, createWriteStream(file));
+  return { file, sizeBytes: (await stat(file)).size, diffId: `sha256:${hash.digest("hex")}` };
+}
+
+/** An image configuration, OCI image-spec, config.md. */
+function configOf({ description, labels }: ImageParts, layers: readonly Layer[]): unknown {
+  return {
+    created: "1970-01-01T00:00:00Z",
+    architecture: ARCHITECTURES[process.arch] ?? process.arch,
+    os: "linux",
+    config: { Labels: { ...labels, "whiskers.image": description } },
+    rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
+    history: layers.map(() => ({ created: "1970-01-01T00:00:00Z" })),
+  };
+}
+
+/** As `docker save` writes it: every engine reads that. */
+function archive(layers: readonly Layer[], config: Buffer, digest: string, tag: string): readonly TarEntry[] {
+  const nameOf = ({ diffId }: Layer): string => `${diffId.replace("sha256:", "")}.tar`;
+  const manifest = [{ Config: `${digest}.json`, RepoTags: [tag], Layers: layers.map(nameOf) }];
+  return [
+    { kind: "file", path: "manifest.json", mode: 0o644, content: Buffer.from(JSON.stringify(manifest)) },
+    { kind: "file", path: `${digest}.json`, mode: 0o644, content: config },
+    ...layers.map((layer): TarEntry => ({
+      kind: "copy",
+      path: nameOf(layer),
+      mode: 0o644,
+      source: layer.file,
+      sizeBytes: layer.sizeBytes,
+    })),
+  ];
+}
+
+async function hasImage(engine: Engine, id: string): Promise<boolean> {
+  try {
+    await engine.ask("GET", `/images/${id}/json`);
+    return true;
+  } catch (error) {
+    if (error instanceof EngineError && error.status === 404) return false;
+    throw error;
+  }
+}
+
+/** Engines that keep images otherwise than Docker always did name them by another digest: it is asked for once. */
+async function idOf(engine: Engine, tag: string, layers: readonly Layer[]): Promise<string> {
+  const image = await engine.ask("GET", `/images/${tag}/json`);
+  const { Id: id, RootFS: rootFs } = isObject(image) ? image : {};
+  const found = isObject(rootFs) && Array.isArray(rootFs["Layers"]) ? rootFs["Layers"] : [];
+  if (typeof id !== "string" || found.join(" ") !== layers.map(({ diffId }) => diffId).join(" ")) {
+    throw new EngineError(null, `the engine has another image under the name ${tag}`);
+  }
+  return id.startsWith("sha256:") ? id : `sha256:${id}`;
+}

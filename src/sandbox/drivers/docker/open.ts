@@ -1,0 +1,136 @@
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import path from "node:path/posix";
+
+import { isObject, messageOf } from "../../../domain/unknown.ts";
+import { WhiskersError } from "../../../errors.ts";
+import type { OpenRequest } from "../../driver.ts";
+import { guestCommand } from "../../guest-command.ts";
+import type { GuestCommand } from "../../guest-command.ts";
+import { INSIDE } from "../subprocess/view.ts";
+import type { Entry } from "../subprocess/view.ts";
+import { containerSettings } from "./container-settings.ts";
+import { EngineError } from "./engine.ts";
+import type { Host } from "./host.ts";
+import { labelsOf } from "./owner.ts";
+import type { PreparedPackage } from "./prepare.ts";
+import { removeContainer } from "./reap.ts";
+import { DockerSandbox } from "./sandbox.ts";
+
+/** @throws WhiskersError `sandbox-failed` */
+export async function openSandbox(
+  prepared: PreparedPackage,
+  request: OpenRequest,
+  host: Host,
+): Promise<DockerSandbox> {
+  const paths = {
+    packageFolder: INSIDE.package,
+    sdkFolder: INSIDE.sdk,
+    dependenciesFolder: INSIDE.dependencies,
+    interpreter: prepared.interpreter,
+    metaFile: `${INSIDE.files}/meta.json`,
+    privateTmp: true,
+    compileCacheFolder: prepared.compileCacheFolder,
+  };
+  const command = guestCommand(prepared.pkg, request.state, paths, request.limits);
+  return launchSandbox(prepared, command, request, host);
+}
+
+/** An image, and what of this machine is to be seen in it. */
+export interface Filesystem {
+  /** Digest of an image that the engine has, as far as we know; `looked`: finds out, and makes it when it is gone. */
+  provideImage(looked: boolean): Promise<string>;
+  readonly entries: readonly Entry[];
+}
+
+/** Starts any command in a container. @throws WhiskersError `sandbox-failed` */
+export async function launchSandbox(
+  filesystem: Filesystem,
+  command: GuestCommand,
+  request: Pick<OpenRequest, "limits" | "files">,
+  host: Host,
+): Promise<DockerSandbox> {
+  const { engine } = host;
+  const name = host.nextName();
+  const id = host.ids.take();
+  const folder = path.join(host.stateDirectory, name);
+  let container: string | null = null;
+  const release = async (): Promise<void> => {
+    try {
+      if (container !== null) await removeContainer(engine, container);
+    } finally {
+      if (request.files.length > 0) await rm(folder, { recursive: true, force: true });
+      host.ids.release(id);
+    }
+  };
+  try {
+    const files = await placeFiles(folder, request.files);
+    const settings = {
+      command,
+      init: host.init,
+      entries: [...filesystem.entries, ...files],
+      limits: request.limits,
+      labels: labelsOf(name, host.home),
+      id,
+      seccomp: host.seccomp,
+      runtime: host.runtime,
+      ownProcesses: host.ownProcesses,
+    };
+    container = await create(name, settings, filesystem, host);
+    const connection = await engine.attach(container);
+    connection.pause();
+    await engine.ask("POST", `/containers/${container}/start`, { timeoutMs: request.limits.startMs });
+    return new DockerSandbox({
+      id: name,
+      runtime: { driver: host.name, version: host.version },
+      protections: host.protections,
+      engine,
+      events: host.events,
+      container,
+      connection,
+      isLocal: host.isLocal,
+      release,
+    });
+  } catch (error) {
+    await release().catch(() => {});
+    const message = `the engine cannot start a container: ${messageOf(error)}`;
+    throw new WhiskersError("sandbox-failed", message, { cause: error });
+  }
+}
+
+/** Somebody may have removed the image: it is made again, once. */
+async function create(
+  name: string,
+  settings: Omit<Parameters<typeof containerSettings>[0], "image">,
+  filesystem: Filesystem,
+  { engine }: Host,
+): Promise<string> {
+  const send = async (looked: boolean): Promise<string> => {
+    const image = await filesystem.provideImage(looked);
+    const json = containerSettings({ ...settings, image });
+    const answer = await engine.ask("POST", "/containers/create", { query: { name }, json });
+    if (!isObject(answer) || typeof answer["Id"] !== "string") throw new Error("it gave no id");
+    return answer["Id"];
+  };
+  try {
+    return await send(false);
+  } catch (error) {
+    if (!(error instanceof EngineError && error.status === 404)) throw error;
+    return send(true);
+  }
+}
+
+/** On disk, because an engine takes no files for a container whose root is read-only. */
+async function placeFiles(folder: string, files: OpenRequest["files"]): Promise<readonly Entry[]> {
+  if (files.length === 0) return [];
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const entries: Entry[] = [];
+  for (const { name, content } of files) {
+    const source = path.join(folder, path.basename(name));
+    await writeFile(source, content);
+    // Whatever the umask.
+    await chmod(source, 0o444);
+    const target = path.join(INSIDE.files, path.basename(name));
+    entries.push({ kind: "read-only", source, target, isFile: true });
+  }
+  return entries;
+}

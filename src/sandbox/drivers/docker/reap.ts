@@ -1,0 +1,42 @@
+import { readdir, rm } from "node:fs/promises";
+import path from "node:path/posix";
+
+import { isObject } from "../../../domain/unknown.ts";
+import { isStaleSandbox } from "../../cgroup/owner.ts";
+import { EngineError } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { isAbandoned, LABEL } from "./owner.ts";
+
+/**
+ * Removes the containers and files of processes that have ended without doing so themselves. Any number of
+ * processes may do this at once. @throws EngineError
+ */
+export async function reap(engine: Engine, stateDirectory: string): Promise<void> {
+  const filters = JSON.stringify({ label: [LABEL.sandbox] });
+  const listed = await engine.ask("GET", "/containers/json", { query: { all: "1", filters } });
+  const found = Array.isArray(listed) ? listed.filter(isObject) : [];
+  const nowMs = Date.now();
+  await Promise.all(
+    found.map(async ({ Id: id, Labels: labels, State: state, Created: createdSeconds }) => {
+      const container = {
+        labels: isObject(labels) ? labels : {},
+        state: String(state),
+        createdMs: Number(createdSeconds) * 1000,
+      };
+      if (isAbandoned(container, nowMs)) await removeContainer(engine, String(id));
+    }),
+  );
+  for (const name of await readdir(stateDirectory)) {
+    if (isStaleSandbox(name)) await rm(path.join(stateDirectory, name), { recursive: true, force: true });
+  }
+}
+
+/** Whatever its state. One that is gone, or that somebody else is removing, is fine. @throws EngineError */
+export async function removeContainer(engine: Engine, container: string): Promise<void> {
+  try {
+    await engine.ask("DELETE", `/containers/${container}`, { query: { force: "1", v: "1" } });
+  } catch (error) {
+    if (error instanceof EngineError && (error.status === 404 || error.status === 409)) return;
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+import { readlinkSync, realpathSync } from "node:fs";
+import { release } from "node:os";
+
+import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
+import { messageOf } from "../../../domain/unknown.ts";
+import { readOnly } from "../subprocess/view.ts";
+import type { Host } from "./host.ts";
+import { machineFilesystem } from "./machine-filesystem.ts";
+import { launchSandbox } from "./open.ts";
+import type { DockerSandbox } from "./sandbox.ts";
+
+/** What a trivial guest found of its sandbox, and what we saw of it from outside. */
+export interface Facts {
+  /** Lines of /proc/self/status, by name. */
+  readonly status: ReadonlyMap<string, string>;
+  /** Namespaces that are not ours: `mnt`, `pid`, ...; null: we cannot see its processes. */
+  readonly namespaces: ReadonlySet<string> | null;
+  readonly uid: number | null;
+  readonly interfaces: readonly string[];
+  readonly rootIsReadOnly: boolean;
+  readonly tmpIsPrivate: boolean;
+  /** Of `files` (their size) and `descriptors`, as the shell tells them. */
+  readonly limits: ReadonlyMap<string, string>;
+  /** It runs on the kernel of this machine. */
+  readonly sharesKernel: boolean;
+  /** We can see its processes. */
+  readonly isLocal: boolean;
+}
+
+export type SelfCheck =
+  | { readonly works: true; readonly facts: Facts }
+  | { readonly works: false; readonly reason: string };
+
+const DEADLINE_MS = 20_000;
+const NAMESPACES = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
+
+/** Only what the shell can do by itself: no other program is there. It waits, so that it can be looked at. */
+const SCRIPT = `
+show() { while read -r line; do echo "$1 $line"; done <"$2"; }
+show status /proc/self/status
+echo "limits files $(ulimit -f)"
+echo "limits descriptors $(ulimit -n)"
+show net /proc/net/dev
+show mount /proc/self/mounts
+show kernel /proc/sys/kernel/osrelease
+(: >/whiskers-probe) 2>/dev/null && echo "root writable"
+(: >/tmp/whiskers-probe) 2>/dev/null && echo "tmp writable"
+echo "end"
+read -r _
+`;
+
+/** Runs a trivial guest in a real container, with a deadline, and looks at what it can see. Never throws. */
+export async function selfCheck(host: Host): Promise<SelfCheck> {
+  let sandbox: DockerSandbox | null = null;
+  try {
+    const shell = realpathSync("/bin/sh");
+    const parts = {
+      packageFolder: host.sdkFolder,
+      sdkFolder: host.sdkFolder,
+      dependenciesFolder: null,
+      needs: [],
+      programs: false,
+      extra: [readOnly(shell, shell)],
+    };
+    const command = { argv: [shell, "-c", SCRIPT], env: { PATH: "/usr/bin:/bin" } };
+    const limits = { ...DEFAULT_LIMITS, startMs: DEADLINE_MS };
+    const visible = { ...host, isLocal: true };
+    sandbox = await launchSandbox(machineFilesystem(parts, host), command, { limits, files: [] }, visible);
+    const said = await readUntilEnd(sandbox);
+    if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
+    return { works: true, facts: collect(said, await sandbox.hostPid()) };
+  } catch (error) {
+    return { works: false, reason: messageOf(error) };
+  } finally {
+    await sandbox?.close();
+  }
+}
+
+/** What the guest printed; null: it ended, or took too long. */
+function readUntilEnd(sandbox: DockerSandbox): Promise<string | null> {
+  return new Promise((resolve) => {
+    let said = "";
+    const timer = setTimeout(() => {
+      resolve(null);
+    }, DEADLINE_MS);
+    const finish = (result: string | null): void => {
+      clearTimeout(timer);
+      resolve(result);
+    };
+    sandbox.errors.resume();
+    sandbox.output.on("data", (chunk: Buffer) => {
+      said += chunk.toString("latin1");
+      if (said.endsWith("end\n")) finish(said);
+    });
+    sandbox.output.once("end", () => {
+      finish(null);
+    });
+  });
+}
+
+async function whyItEnded(sandbox: DockerSandbox): Promise<string> {
+  sandbox.signal("kill");
+  const { runtimeError, exitCode, signal } = await sandbox.ended;
+  return runtimeError ?? `a trivial guest did not work (${signal ?? `status ${exitCode}`})`;
+}
+
+function collect(said: string, pid: number | null): Facts {
+  const lines = said.split("\n");
+  const about = (topic: string): readonly string[] =>
+    lines.filter((line) => line.startsWith(`${topic} `)).map((line) => line.slice(topic.length + 1));
+  const status = new Map(about("status").map((line) => splitAt(line, /:\s*/u)));
+  const differing =
+    pid === null ? null : NAMESPACES.filter((name) => namespaceOf(pid, name) !== namespaceOf("self", name));
+  return {
+    status,
+    limits: new Map(about("limits").map((line) => splitAt(line, " "))),
+    namespaces: differing === null ? null : new Set(differing),
+    uid: Number(status.get("Uid")?.split(/\s/u)[0] ?? Number.NaN),
+    interfaces: about("net").flatMap((line) => /^(\S+):/u.exec(line)?.[1] ?? []),
+    rootIsReadOnly: !lines.includes("root writable"),
+    tmpIsPrivate: lines.includes("tmp writable") && about("mount").some((line) => / \/tmp tmpfs rw/u.test(line)),
+    sharesKernel: about("kernel")[0] === release(),
+    isLocal: pid !== null,
+  };
+}
+
+function splitAt(line: string, separator: RegExp | string): [string, string] {
+  const [name = "", value = ""] = line.split(separator, 2);
+  return [name, value];
+}
+
+function namespaceOf(pid: number | "self", name: string): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/${name}`);
+  } catch {
+    return null;
+  }
+}
