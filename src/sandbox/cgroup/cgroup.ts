@@ -16,14 +16,14 @@ export interface CgroupView {
   outOfMemory(): boolean;
   /** Since it was made; after `remove` what it was then. */
   usage(): Usage;
+  /** Ends every process in it, as far as we may. */
+  kill(): void;
 }
 
 /** The control group of one sandbox: limits, measures and ends all its processes together. */
 export interface Cgroup extends CgroupView {
   /** A process that writes `0` to each of them is in it, with all that it starts from then on. */
   readonly procsFiles: readonly string[];
-  /** Ends every process in it. */
-  kill(): void;
   /** Ends what lives in it, waits until it is empty, and removes it. Idempotent. */
   remove(): Promise<void>;
 }

@@ -44,6 +44,9 @@ const MASKED = [
   // Nothing there is a guest's business, and a cgroup is a way to talk to others.
   "/sys",
   "/proc/sysvipc",
+  // What the engine writes there tells of the host.
+  "/etc/hostname",
+  "/etc/resolv.conf",
   // Files in them outlive a run, and terminals are a resource that all of the machine shares.
   "/dev/mqueue",
   "/dev/pts",

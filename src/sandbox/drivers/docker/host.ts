@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 
 import type { Protection } from "../../../domain/outcome.ts";
 import { isObject } from "../../../domain/unknown.ts";
+import type { ContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import { sandboxNamePrefix } from "../../cgroup/owner.ts";
 import { findPython } from "../../interpreters.ts";
 import type { Python } from "../../interpreters.ts";
@@ -29,8 +30,8 @@ export interface Host {
   readonly version: string;
   /** Of the engine; null: its default. */
   readonly runtime: string | null;
-  /** Its containers are processes of this machine that we can see, and what it mounts are our folders. */
-  readonly isLocal: boolean;
+  /** Null: the engine is not on this machine, or hidden from us. */
+  readonly cgroups: ContainerCgroups | null;
   /** Of INITS: the one that this runtime can start. */
   readonly init: string;
   /** The runtime's own threads and the init count against the limit of processes. */
@@ -98,7 +99,7 @@ async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
 
 function hostOf(facts: Facts, base: Host, about: About): Host {
   const ownProcesses = facts.sharesKernel ? INIT_PROCESSES : OWN_KERNEL_PROCESSES;
-  const host = { ...base, ownProcesses, isLocal: facts.isLocal };
+  const host = { ...base, ownProcesses, cgroups: facts.cgroups };
   return { ...host, ...judgeProtections(facts, host, about) };
 }
 
@@ -155,7 +156,7 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     events: new EngineEvents(engine, ownerLabels(stateDirectory)[LABEL.owner] ?? ""),
     version: about.version,
     runtime: options.runtime ?? null,
-    isLocal: false,
+    cgroups: null,
     init: INITS[0].path,
     ownProcesses: OWN_KERNEL_PROCESSES,
     ids: new SandboxIds(about.inUserNamespace),

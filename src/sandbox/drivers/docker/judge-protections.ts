@@ -38,7 +38,8 @@ export function judgeProtections(
     "read-only-root": facts.rootIsReadOnly ? tool : null,
     "private-tmp": facts.tmpIsPrivate ? `${tool}, tmpfs` : null,
     "no-new-privileges": has("NoNewPrivs", "1") || !facts.sharesKernel ? tool : null,
-    "no-capabilities": capabilities.length > 0 && capabilities.every((name) => has(name, NO_CAPABILITIES)) ? tool : null,
+    "no-capabilities":
+      capabilities.length > 0 && capabilities.every((name) => has(name, NO_CAPABILITIES)) ? tool : null,
     "unprivileged-uid": facts.uid === 0 ? null : "a user of its own per sandbox",
     seccomp: isFiltered ? filterName(facts, host) : null,
     "memory-limit": about.cgroup,

@@ -57,7 +57,9 @@ function layerOf(entries: readonly Entry[]): readonly TarEntry[] {
 /** musl has none. */
 function loaderCache(): readonly TarEntry[] {
   try {
-    return [{ kind: "file", path: "etc/ld.so.cache", mode: 0o644, content: readFileSync("/etc/ld.so.cache") }];
+    return [
+      { kind: "file", path: "etc/ld.so.cache", mode: 0o644, content: readFileSync("/etc/ld.so.cache") },
+    ];
   } catch {
     return [];
   }

@@ -7,7 +7,11 @@ import type { Engine } from "./engine.ts";
 /** Measures one container. What it says last stays true when the container is gone. */
 export interface Meter {
   usage(): Promise<Usage>;
+  /** Remembers what can be seen without waiting. */
+  look(): void;
   outOfMemory(): boolean;
+  /** Ends every process of it, where that is quicker than asking the engine. */
+  kill(): void;
 }
 
 /** By the kernel's own files: the engine is on this machine. */
@@ -21,18 +25,26 @@ export class CgroupMeter implements Meter {
   }
 
   usage(): Promise<Usage> {
+    this.look();
+    return Promise.resolve(this.#last);
+  }
+
+  look(): void {
+    this.#outOfMemory ||= this.#cgroup.outOfMemory();
     const now = this.#cgroup.usage();
     this.#last = {
       cpuMs: now.cpuMs ?? this.#last.cpuMs,
       // A cgroup that is gone measures nothing, or zero.
       peakMemoryBytes: Math.max(now.peakMemoryBytes ?? 0, this.#last.peakMemoryBytes ?? 0) || null,
     };
-    return Promise.resolve(this.#last);
   }
 
   outOfMemory(): boolean {
-    this.#outOfMemory ||= this.#cgroup.outOfMemory();
     return this.#outOfMemory;
+  }
+
+  kill(): void {
+    this.#cgroup.kill();
   }
 }
 
@@ -60,7 +72,8 @@ export class StatsMeter implements Meter {
       .catch(() => null);
     const cpuNs = numberAt(stats, "cpu_stats", "cpu_usage", "total_usage");
     // Version 2 of cgroups tells engines no peak: the highest of what we have seen must do.
-    const peak = numberAt(stats, "memory_stats", "max_usage") ?? numberAt(stats, "memory_stats", "usage") ?? 0;
+    const peak =
+      numberAt(stats, "memory_stats", "max_usage") ?? numberAt(stats, "memory_stats", "usage") ?? 0;
     this.#last = {
       cpuMs: cpuNs === null || cpuNs === 0 ? this.#last.cpuMs : cpuNs / 1e6,
       peakMemoryBytes: Math.max(peak, this.#last.peakMemoryBytes ?? 0) || null,
@@ -68,8 +81,16 @@ export class StatsMeter implements Meter {
     return this.#last;
   }
 
+  look(): void {
+    // The engine has to be asked.
+  }
+
   outOfMemory(): boolean {
     return false;
+  }
+
+  kill(): void {
+    // The engine does it.
   }
 }
 

@@ -87,7 +87,7 @@ export async function launchSandbox(
       events: host.events,
       container,
       connection,
-      isLocal: host.isLocal,
+      cgroup: host.cgroups?.(container) ?? null,
       release,
     });
   } catch (error) {

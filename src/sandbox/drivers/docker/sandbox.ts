@@ -4,9 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
 import { isObject, messageOf } from "../../../domain/unknown.ts";
-import { cgroupOfProcess } from "../../cgroup/cgroup-of-process.ts";
+import type { CgroupView } from "../../cgroup/cgroup.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
-import { startOf } from "../process-tree.ts";
 import { demultiplex } from "./demultiplex.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineEvents } from "./engine-events.ts";
@@ -30,8 +29,8 @@ export interface SandboxParts {
   readonly container: string;
   /** The container's streams. */
   readonly connection: Duplex;
-  /** The engine's processes are processes of this machine. */
-  readonly isLocal: boolean;
+  /** Null: not for us to see. */
+  readonly cgroup: CgroupView | null;
   /** Removes the container and all else; called once, when it has ended. */
   readonly release: () => Promise<void>;
 }
@@ -39,6 +38,8 @@ export interface SandboxParts {
 /** A sandbox that is a container of an engine. */
 export class DockerSandbox implements Sandbox {
   readonly id: string;
+  /** The engine's id. */
+  readonly container: string;
   readonly runtime: Sandbox["runtime"];
   readonly protections: readonly Protection[];
   readonly input: Writable;
@@ -47,18 +48,17 @@ export class DockerSandbox implements Sandbox {
   readonly ended: Promise<Ending>;
   readonly #parts: SandboxParts;
   readonly #sent = new Set<number>();
-  #meter: Meter;
-  readonly #found: Promise<void>;
-  #init: { readonly pid: number; readonly start: string | null } | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #meter: Meter;
+  readonly #timer: NodeJS.Timeout;
   #outOfMemory = false;
   /** A signal that we did not ask for, by its number. */
   #foreignSignal: number | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(parts: SandboxParts) {
-    const { connection, engine, events, container } = parts;
+    const { connection, engine, events, container, cgroup } = parts;
     this.id = parts.id;
+    this.container = container;
     this.runtime = parts.runtime;
     this.protections = parts.protections;
     this.#parts = parts;
@@ -67,7 +67,16 @@ export class DockerSandbox implements Sandbox {
     const { output, errors } = demultiplex(connection);
     this.output = output;
     this.errors = errors;
-    this.#meter = new StatsMeter(engine, container);
+    this.#meter = cgroup === null ? new StatsMeter(engine, container) : new CgroupMeter(cgroup);
+    this.#timer = setInterval(() => {
+      this.#look();
+    }, OOM_LOOK_MS);
+    this.#timer.unref();
+    this.#look();
+    // The last moment that it can be measured in: what it was goes with it.
+    connection.once("end", () => {
+      this.#look();
+    });
     events.listen(container, {
       onOutOfMemory: () => {
         this.#onOutOfMemory();
@@ -76,19 +85,13 @@ export class DockerSandbox implements Sandbox {
         if (!this.#sent.has(number)) this.#foreignSignal = number;
       },
     });
-    this.#found = parts.isLocal ? this.#findProcess() : Promise.resolve();
     this.ended = this.#end();
-  }
-
-  /** Of its init, as a process of this machine; null: it is none, or has ended. */
-  async hostPid(): Promise<number | null> {
-    await this.#found;
-    return this.#init?.pid ?? null;
   }
 
   signal(how: "terminate" | "kill"): void {
     const name = how === "kill" ? "SIGKILL" : "SIGTERM";
     this.#sent.add(constants.signals[name]);
+    if (how === "kill") this.#meter.kill();
     const path = `/containers/${this.#parts.container}/kill`;
     // One that has ended cannot be signalled; one whose engine is gone is ended by `#end`.
     this.#parts.engine.ask("POST", path, { query: { signal: name } }).catch(() => {});
@@ -106,6 +109,7 @@ export class DockerSandbox implements Sandbox {
   async #close(): Promise<void> {
     await this.#meter.usage();
     this.#sent.add(constants.signals.SIGKILL);
+    this.#meter.kill();
     await this.#parts.release();
     await this.ended;
     this.input.destroy();
@@ -113,20 +117,9 @@ export class DockerSandbox implements Sandbox {
     this.errors.destroy();
   }
 
-  async #findProcess(): Promise<void> {
-    const { engine, container } = this.#parts;
-    const pid = numberOf((await stateOf(engine, container).catch(() => null))?.["Pid"]);
-    // The engine may be on another machine, or in another pid namespace: its number is another process here then.
-    const cgroup = pid === null || pid === 0 ? null : cgroupOfProcess(pid, container);
-    if (pid === null || cgroup === null) return;
-    this.#init = { pid, start: startOf(pid) };
-    const meter = new CgroupMeter(cgroup);
-    this.#meter = meter;
-    this.#timer = setInterval(() => {
-      void meter.usage();
-      if (meter.outOfMemory()) this.#onOutOfMemory();
-    }, OOM_LOOK_MS);
-    this.#timer.unref();
+  #look(): void {
+    this.#meter.look();
+    if (this.#meter.outOfMemory()) this.#onOutOfMemory();
   }
 
   /** The kernel ends one process; the others could wait for it for ever. */
@@ -145,10 +138,11 @@ export class DockerSandbox implements Sandbox {
       const status = isObject(answer) ? numberOf(answer["StatusCode"]) : null;
       return await this.#judge(status);
     } catch (error) {
-      this.#killProcess();
+      // With it went every other way to end what it runs.
+      this.#meter.kill();
       return this.#ending({ runtimeError: `the engine was lost: ${messageOf(error)}` });
     } finally {
-      if (this.#timer !== null) clearInterval(this.#timer);
+      clearInterval(this.#timer);
       events.forget(container);
     }
   }
@@ -157,7 +151,8 @@ export class DockerSandbox implements Sandbox {
     const { engine, container } = this.#parts;
     const state = await stateOf(engine, container).catch(() => null);
     this.#outOfMemory ||= state?.["OOMKilled"] === true;
-    if (status === null) return this.#ending({ runtimeError: "the engine did not say how the container ended" });
+    if (status === null)
+      return this.#ending({ runtimeError: "the engine did not say how the container ended" });
     const signal = signalOf(status);
     if (signal === null) return this.#ending({ exitCode: status });
     if (this.#isByUs(signal) || this.#outOfMemory) return this.#ending({ signal });
@@ -180,19 +175,10 @@ export class DockerSandbox implements Sandbox {
       outOfMemory: this.#outOfMemory,
     };
   }
-
-  /** The engine is gone, and with it every other way to end what it runs. */
-  #killProcess(): void {
-    if (this.#init === null || startOf(this.#init.pid) !== this.#init.start) return;
-    try {
-      process.kill(this.#init.pid, "SIGKILL");
-    } catch {
-      // It is gone, or not ours to end: the engine ends it when it is back.
-    }
-  }
 }
 
-async function stateOf(
+/** As the engine tells it, Engine API `ContainerState`; null: it told nothing. @throws EngineError */
+export async function stateOf(
   engine: Engine,
   container: string,
 ): Promise<Readonly<Record<string, unknown>> | null> {

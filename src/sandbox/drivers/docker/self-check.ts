@@ -3,10 +3,13 @@ import { release } from "node:os";
 
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import { messageOf } from "../../../domain/unknown.ts";
+import { findContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
+import type { ContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import { readOnly } from "../subprocess/view.ts";
 import type { Host } from "./host.ts";
 import { machineFilesystem } from "./machine-filesystem.ts";
 import { launchSandbox } from "./open.ts";
+import { stateOf } from "./sandbox.ts";
 import type { DockerSandbox } from "./sandbox.ts";
 
 /** What a trivial guest found of its sandbox, and what we saw of it from outside. */
@@ -23,8 +26,7 @@ export interface Facts {
   readonly limits: ReadonlyMap<string, string>;
   /** It runs on the kernel of this machine. */
   readonly sharesKernel: boolean;
-  /** We can see its processes. */
-  readonly isLocal: boolean;
+  readonly cgroups: ContainerCgroups | null;
 }
 
 export type SelfCheck =
@@ -64,11 +66,10 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
     };
     const command = { argv: [shell, "-c", SCRIPT], env: { PATH: "/usr/bin:/bin" } };
     const limits = { ...DEFAULT_LIMITS, startMs: DEADLINE_MS };
-    const visible = { ...host, isLocal: true };
-    sandbox = await launchSandbox(machineFilesystem(parts, host), command, { limits, files: [] }, visible);
+    sandbox = await launchSandbox(machineFilesystem(parts, host), command, { limits, files: [] }, host);
     const said = await readUntilEnd(sandbox);
     if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
-    return { works: true, facts: collect(said, await sandbox.hostPid()) };
+    return { works: true, facts: collect(said, await outside(sandbox, host)) };
   } catch (error) {
     return { works: false, reason: messageOf(error) };
   } finally {
@@ -104,13 +105,27 @@ async function whyItEnded(sandbox: DockerSandbox): Promise<string> {
   return runtimeError ?? `a trivial guest did not work (${signal ?? `status ${exitCode}`})`;
 }
 
-function collect(said: string, pid: number | null): Facts {
+/** What we can see of it from outside. */
+interface Outside {
+  readonly pid: number;
+  readonly cgroups: ContainerCgroups;
+}
+
+async function outside({ container }: DockerSandbox, { engine }: Host): Promise<Outside | null> {
+  const pid = Number((await stateOf(engine, container))?.["Pid"] ?? 0);
+  const cgroups = pid === 0 ? null : findContainerCgroups(pid, container);
+  return cgroups === null ? null : { pid, cgroups };
+}
+
+function collect(said: string, seen: Outside | null): Facts {
   const lines = said.split("\n");
   const about = (topic: string): readonly string[] =>
     lines.filter((line) => line.startsWith(`${topic} `)).map((line) => line.slice(topic.length + 1));
   const status = new Map(about("status").map((line) => splitAt(line, /:\s*/u)));
   const differing =
-    pid === null ? null : NAMESPACES.filter((name) => namespaceOf(pid, name) !== namespaceOf("self", name));
+    seen === null
+      ? null
+      : NAMESPACES.filter((name) => namespaceOf(seen.pid, name) !== namespaceOf("self", name));
   return {
     status,
     limits: new Map(about("limits").map((line) => splitAt(line, " "))),
@@ -118,9 +133,10 @@ function collect(said: string, pid: number | null): Facts {
     uid: Number(status.get("Uid")?.split(/\s/u)[0] ?? Number.NaN),
     interfaces: about("net").flatMap((line) => /^(\S+):/u.exec(line)?.[1] ?? []),
     rootIsReadOnly: !lines.includes("root writable"),
-    tmpIsPrivate: lines.includes("tmp writable") && about("mount").some((line) => / \/tmp tmpfs rw/u.test(line)),
+    tmpIsPrivate:
+      lines.includes("tmp writable") && about("mount").some((line) => / \/tmp tmpfs rw/u.test(line)),
     sharesKernel: about("kernel")[0] === release(),
-    isLocal: pid !== null,
+    cgroups: seen?.cgroups ?? null,
   };
 }
 

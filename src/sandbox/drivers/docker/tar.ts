@@ -85,7 +85,11 @@ function header(path: string, type: string, mode: number, sizeBytes: number, to:
   block.write("ustar\u000000", 257, "latin1");
   octal(0, 329, 7);
   octal(0, 337, 7);
-  octal(block.reduce((sum, byte) => sum + byte, 0), 148, 6);
+  octal(
+    block.reduce((sum, byte) => sum + byte, 0),
+    148,
+    6,
+  );
   block.write("\0 ", 154, "latin1");
   return block;
 }
