@@ -19,6 +19,11 @@ export interface ContainerParts {
   readonly id: number;
   /** JSON; null: the engine's own profile. */
   readonly seccomp: string | null;
+  /**
+   * The engine passes on all options of a tmpfs. Podman knows neither `uid` nor `nr_inodes`: /tmp is everybody's in
+   * the container then, and the memory limit alone bounds empty files.
+   */
+  readonly knowsTmpfs: boolean;
   /** Of the engine; null: its default. */
   readonly runtime: string | null;
   /** Processes of the init and of the runtime that count against the limit. */
@@ -89,7 +94,7 @@ export function containerSettings(parts: ContainerParts): unknown {
       MaskedPaths: MASKED,
       ReadonlyPaths: READ_ONLY,
       Mounts: parts.entries.flatMap(mountOf),
-      Tmpfs: Object.fromEntries(tmpfsOf(limits, parts.id)),
+      Tmpfs: Object.fromEntries(tmpfsOf(parts)),
       ShmSize: shmBytes(limits),
       Memory: limits.memoryBytes,
       // Memory and swap together: none.
@@ -128,15 +133,11 @@ function mountOf(entry: Entry): readonly unknown[] {
   ];
 }
 
-function tmpfsOf(limits: Limits, id: number): readonly (readonly [string, string])[] {
+function tmpfsOf({ limits, id, knowsTmpfs }: ContainerParts): readonly (readonly [string, string])[] {
+  const owned = knowsTmpfs ? `mode=0700,uid=${id},gid=${id},nr_inodes=${TMPFS_INODES}` : "mode=1777";
   return privateView(limits).flatMap((entry) =>
     entry.kind === "tmpfs" && entry.target !== "/dev/shm"
-      ? [
-          [
-            entry.target,
-            `rw,exec,nosuid,nodev,size=${entry.bytes},nr_inodes=${TMPFS_INODES},mode=0700,uid=${id},gid=${id}`,
-          ] as const,
-        ]
+      ? [[entry.target, `rw,exec,nosuid,nodev,size=${entry.bytes},${owned}`] as const]
       : [],
   );
 }

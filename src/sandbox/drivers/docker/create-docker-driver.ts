@@ -36,6 +36,7 @@ class DockerDriver implements Driver {
     isolates: true,
     memoryLimit: true,
     fork: true,
+    roots: true,
     guests: ["python", "javascript", "command"],
   };
   readonly #options: DockerOptions;

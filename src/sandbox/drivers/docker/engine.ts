@@ -152,12 +152,22 @@ function parseLast(text: string): unknown {
 function complaintOf(text: string): string {
   try {
     const said: unknown = JSON.parse(text);
-    if (isObject(said) && typeof said["message"] === "string") return said["message"].trim();
+    if (isObject(said) && typeof said["message"] === "string") return quoted(said["message"]);
   } catch {
     // It is a proxy's page, or nothing.
   }
-  return text.slice(0, 300) || "it gave no reason";
+  return quoted(text) || "it gave no reason";
 }
+
+/** Some complaints repeat all that was sent. What matters stands at the beginning and at the end. */
+function quoted(text: string): string {
+  const clean = text.trim();
+  return clean.length <= QUOTE_CHARS
+    ? clean
+    : `${clean.slice(0, QUOTE_CHARS / 2)} ... ${clean.slice(-QUOTE_CHARS / 2)}`;
+}
+
+const QUOTE_CHARS = 600;
 
 function asEngineError(error: unknown, method: string, path: string): EngineError {
   if (error instanceof EngineError) return error;

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import path from "node:path/posix";
 
 import type { Protection } from "../../../domain/outcome.ts";
 import { isObject } from "../../../domain/unknown.ts";
@@ -26,6 +27,7 @@ export interface Host {
   readonly name: string;
   readonly engine: Engine;
   readonly events: EngineEvents;
+  readonly isPodman: boolean;
   /** `Docker 20.10.24 with runc`. */
   readonly version: string;
   /** Of the engine; null: its default. */
@@ -105,6 +107,7 @@ function hostOf(facts: Facts, base: Host, about: About): Host {
 
 /** What an engine says of itself. */
 export interface About {
+  readonly isPodman: boolean;
   readonly version: string;
   /** It, or everything that it runs, is in a user namespace. */
   readonly inUserNamespace: boolean;
@@ -133,6 +136,7 @@ async function describeEngine(
   }
   const security = list(info["SecurityOptions"]).map(String);
   return {
+    isPodman,
     version: `${isPodman ? "Podman" : "Docker"} ${String(version["Version"])} with ${used}`,
     inUserNamespace: security.some((one) => /name=(?:rootless|userns)\b/u.test(one)),
     runtimes,
@@ -154,6 +158,7 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     name: "docker",
     engine,
     events: new EngineEvents(engine, ownerLabels(stateDirectory)[LABEL.owner] ?? ""),
+    isPodman: about.isPodman,
     version: about.version,
     runtime: options.runtime ?? null,
     cgroups: null,
@@ -164,7 +169,7 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     home: stateDirectory,
     sdkFolder: await copySdk(options.sdkFolder, stateDirectory, `${process.pid}-${instance}`),
     searchPath,
-    seccomp: seccompProfile(about),
+    seccomp: await seccompProfile(about, stateDirectory, `${process.pid}-${instance}`),
     protections: [],
     advice: [],
     findPython: rememberPythons(searchPath),
@@ -173,9 +178,19 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
 }
 
 /** Null: none for this processor, or an engine that cannot load one. */
-function seccompProfile({ hasSeccomp }: About): string | null {
+async function seccompProfile(
+  { hasSeccomp, isPodman }: About,
+  stateDirectory: string,
+  draftName: string,
+): Promise<string | null> {
   if (!hasSeccomp || (process.arch !== "x64" && process.arch !== "arm64")) return null;
-  return JSON.stringify(containerFilter(process.arch));
+  const profile = JSON.stringify(containerFilter(process.arch));
+  if (!isPodman) return profile;
+  // Podman wants the name of a file of its machine.
+  const file = path.join(stateDirectory, "seccomp.json");
+  await writeFile(`${file}.${draftName}`, profile);
+  await rename(`${file}.${draftName}`, file);
+  return file;
 }
 
 /** Shims of version managers take a tenth of a second to answer. What is missing may be installed later. */

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { isObject } from "../../../domain/unknown.ts";
 import { EngineError } from "./engine.ts";
 import type { Engine } from "./engine.ts";
+import { LABEL } from "./owner.ts";
 import { tarOf } from "./tar.ts";
 import type { TarEntry } from "./tar.ts";
 
@@ -20,11 +21,16 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
 
 /** What an image is made from: equal parts make an image with the same digest, on every machine. */
 export interface ImageParts {
-  /** For people: `the machine's view`, `python:3.11`. */
+  /** For people: `this machine`, `python:3.11`. */
   readonly description: string;
   /** From the lowest up. */
-  readonly layers: readonly (() => AsyncIterable<TarEntry> | Iterable<TarEntry>)[];
-  readonly labels: Readonly<Record<string, string>>;
+  readonly layers: readonly LayerParts[];
+}
+
+export interface LayerParts {
+  /** Names the content, when that costs less than reading it: what is known of the layer is then kept by it. */
+  readonly key: string | null;
+  entries(): AsyncIterable<TarEntry> | Iterable<TarEntry>;
 }
 
 /**
@@ -36,42 +42,61 @@ export interface ImageParts {
 export async function provideImage(
   engine: Engine,
   parts: ImageParts,
-  stateDirectory: string,
+  folders: { readonly stateDirectory: string; readonly draftName: string },
   known: string | null,
 ): Promise<string> {
   if (known !== null && (await hasImage(engine, known))) return known;
-  const folder = path.join(stateDirectory, `.image-${randomUUID()}`);
-  await mkdir(folder, { recursive: true });
+  const draft = path.join(folders.stateDirectory, folders.draftName);
+  await mkdir(draft, { recursive: true });
   try {
-    const layers = [];
-    for (const entries of parts.layers) layers.push(await writeLayer(folder, entries()));
-    const config = Buffer.from(JSON.stringify(configOf(parts, layers)));
-    const digest = createHash("sha256").update(config).digest("hex");
-    if (await hasImage(engine, `sha256:${digest}`)) return `sha256:${digest}`;
-    const tag = `${REPOSITORY}:${digest.slice(0, 16)}`;
-    const tar = Readable.from(tarOf(archive(layers, config, digest, tag)));
-    await engine.ask("POST", "/images/load", { query: { quiet: "1" }, tar, timeoutMs: LOAD_TIMEOUT_MS });
-    return await idOf(engine, tag, layers);
+    const layers = await Promise.all(
+      parts.layers.map((one) => makeLayer(one, draft, folders.stateDirectory)),
+    );
+    const image = imageOf(parts, layers);
+    if (await hasImage(engine, image.id)) return image.id;
+    try {
+      await load(engine, image, layers);
+    } catch (error) {
+      // The engine has not, or no longer, what it was spared.
+      if (layers.every(({ file }) => file !== null)) throw error;
+      await load(engine, image, await Promise.all(parts.layers.map((one) => writeLayer(one, draft))));
+    }
+    return await idOf(engine, image.tag, layers);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(draft, { recursive: true, force: true });
   }
 }
 
 interface Layer {
-  readonly file: string;
-  readonly sizeBytes: number;
   readonly diffId: string;
+  /** The archive; null: it was read before, and the engine has most likely kept it. */
+  readonly file: string | null;
+  readonly sizeBytes: number;
+}
+
+interface Image {
+  readonly id: string;
+  readonly tag: string;
+  readonly config: Buffer;
+}
+
+async function makeLayer(parts: LayerParts, draft: string, stateDirectory: string): Promise<Layer> {
+  if (parts.key === null) return writeLayer(parts, draft);
+  const memory = path.join(stateDirectory, `layer-${parts.key.replace(/[^0-9a-f]/gu, "")}`);
+  const diffId = await readFile(memory, "utf8").catch(() => null);
+  if (diffId !== null && /^sha256:[0-9a-f]{64}$/u.test(diffId)) return { diffId, file: null, sizeBytes: 0 };
+  const layer = await writeLayer(parts, draft);
+  await writeFile(path.join(draft, "diff-id"), layer.diffId);
+  await rename(path.join(draft, "diff-id"), memory);
+  return layer;
 }
 
 /** On disk: its digest has to be known before the archive that it is in begins. */
-async function writeLayer(
-  folder: string,
-  entries: AsyncIterable<TarEntry> | Iterable<TarEntry>,
-): Promise<Layer> {
-  const file = path.join(folder, randomUUID());
+async function writeLayer({ entries }: LayerParts, draft: string): Promise<Layer> {
+  const file = path.join(draft, randomUUID());
   const hash = createHash("sha256");
   const hashed = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of tarOf(entries)) {
+    for await (const chunk of tarOf(entries())) {
       hash.update(chunk);
       yield chunk;
     }
@@ -81,31 +106,47 @@ async function writeLayer(
 }
 
 /** An image configuration, OCI image-spec, config.md. */
-function configOf({ description, labels }: ImageParts, layers: readonly Layer[]): unknown {
-  return {
-    created: "1970-01-01T00:00:00Z",
-    architecture: ARCHITECTURES[process.arch] ?? process.arch,
-    os: "linux",
-    config: { Labels: { ...labels, "whiskers.image": description } },
-    rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
-    history: layers.map(() => ({ created: "1970-01-01T00:00:00Z" })),
-  };
+function imageOf({ description }: ImageParts, layers: readonly Layer[]): Image {
+  const config = Buffer.from(
+    JSON.stringify({
+      created: "1970-01-01T00:00:00Z",
+      architecture: ARCHITECTURES[process.arch] ?? process.arch,
+      os: "linux",
+      config: { Labels: { [LABEL.image]: description } },
+      rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => diffId) },
+      history: layers.map(() => ({ created: "1970-01-01T00:00:00Z" })),
+    }),
+  );
+  const digest = createHash("sha256").update(config).digest("hex");
+  return { id: `sha256:${digest}`, tag: `${REPOSITORY}:${digest.slice(0, 16)}`, config };
+}
+
+async function load(engine: Engine, image: Image, layers: readonly Layer[]): Promise<void> {
+  const tar = Readable.from(tarOf(archive(image, layers)));
+  await engine.ask("POST", "/images/load", { query: { quiet: "1" }, tar, timeoutMs: LOAD_TIMEOUT_MS });
 }
 
 /** As `docker save` writes it: every engine reads that. */
-function archive(layers: readonly Layer[], config: Buffer, digest: string, tag: string): readonly TarEntry[] {
+function archive({ id, tag, config }: Image, layers: readonly Layer[]): readonly TarEntry[] {
+  const configName = `${id.replace("sha256:", "")}.json`;
   const nameOf = ({ diffId }: Layer): string => `${diffId.replace("sha256:", "")}.tar`;
-  const manifest = [{ Config: `${digest}.json`, RepoTags: [tag], Layers: layers.map(nameOf) }];
+  const manifest = [{ Config: configName, RepoTags: [tag], Layers: layers.map(nameOf) }];
   return [
     { kind: "file", path: "manifest.json", mode: 0o644, content: Buffer.from(JSON.stringify(manifest)) },
-    { kind: "file", path: `${digest}.json`, mode: 0o644, content: config },
-    ...layers.map((layer): TarEntry => ({
-      kind: "copy",
-      path: nameOf(layer),
-      mode: 0o644,
-      source: layer.file,
-      sizeBytes: layer.sizeBytes,
-    })),
+    { kind: "file", path: configName, mode: 0o644, content: config },
+    ...layers.flatMap((layer): readonly TarEntry[] =>
+      layer.file === null
+        ? []
+        : [
+            {
+              kind: "copy",
+              path: nameOf(layer),
+              mode: 0o644,
+              source: layer.file,
+              sizeBytes: layer.sizeBytes,
+            },
+          ],
+    ),
   ];
 }
 

@@ -1,3 +1,5 @@
+import type { TarEntry } from "./tar.ts";
+
 /**
  * The first process of a container, as a script of the shell that is copied into its image. The kernel keeps
  * signals that end a process from the first one of a pid namespace, so that a guest that was the first could not
@@ -29,6 +31,11 @@ export const INITS = [
   { path: "/whiskers/init", mode: 0o711, needsOwnKernel: false },
   { path: "/whiskers/readable-init", mode: 0o755, needsOwnKernel: true },
 ] as const;
+
+/** In an image, from the shell of what it is an image of. */
+export function initEntries(shell: Uint8Array): readonly TarEntry[] {
+  return INITS.map(({ path, mode }) => ({ kind: "file", path: path.slice(1), mode, content: shell }));
+}
 
 export function initCommand(init: string, argv: readonly string[]): readonly string[] {
   return [init, "-c", INIT_SCRIPT, "init", ...argv];

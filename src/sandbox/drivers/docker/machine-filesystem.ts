@@ -5,8 +5,8 @@ import { ETC_FILES } from "../subprocess/etc-folder.ts";
 import { privateView, systemView } from "../subprocess/view.ts";
 import type { Entry, ViewParts } from "../subprocess/view.ts";
 import type { Host } from "./host.ts";
-import { provideImage } from "./image.ts";
-import { INITS } from "./init.ts";
+import { rememberedImage } from "./remembered-image.ts";
+import { initEntries } from "./init.ts";
 import type { Filesystem } from "./open.ts";
 import type { TarEntry } from "./tar.ts";
 
@@ -19,24 +19,15 @@ export function machineFilesystem(parts: Omit<ViewParts, "etc">, host: Host): Fi
   const entries = [...privateView(DEFAULT_LIMITS), ...systemView({ ...parts, etc: "/etc" })].filter(
     ({ target }) => target !== "/etc",
   );
-  const layer = (): readonly TarEntry[] => layerOf(entries);
-  let known: string | null = null;
-  return {
-    entries,
-    provideImage: async (looked) => {
-      if (known !== null && !looked) return known;
-      const image = { description: "this machine", layers: [layer], labels: {} };
-      known = await provideImage(host.engine, image, host.stateDirectory, known);
-      return known;
-    },
-  };
+  const layers = [{ key: null, entries: () => layerOf(entries) }];
+  return { entries, provideImage: rememberedImage({ description: "this machine", layers }, host) };
 }
 
 function layerOf(entries: readonly Entry[]): readonly TarEntry[] {
   const shell = readFileSync(realpathSync("/bin/sh"));
   return [
     { kind: "folder", path: "whiskers", mode: 0o755 },
-    ...INITS.map(({ path, mode }): TarEntry => ({ kind: "file", path: path.slice(1), mode, content: shell })),
+    ...initEntries(shell),
     { kind: "folder", path: "etc", mode: 0o755 },
     ...Object.entries(ETC_FILES).map(([name, text]): TarEntry => ({
       kind: "file",

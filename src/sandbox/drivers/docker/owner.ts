@@ -8,6 +8,8 @@ export const LABEL = Object.freeze({
   owner: "whiskers.owner",
   boot: "whiskers.boot",
   home: "whiskers.home",
+  /** Of images: what is in it, for people. */
+  image: "whiskers.image",
 });
 
 /** Between making and starting a container lie milliseconds, between its end and its removal too. */

@@ -1,4 +1,4 @@
-import type { Package } from "../../../domain/package.ts";
+import type { Package, Root } from "../../../domain/package.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Prepared } from "../../driver.ts";
 import { findAll } from "../../interpreters.ts";
@@ -8,6 +8,7 @@ import type { DockerOptions } from "./create-docker-driver.ts";
 import type { Host } from "./host.ts";
 import { machineFilesystem } from "./machine-filesystem.ts";
 import type { Filesystem } from "./open.ts";
+import { rootFilesystem } from "./root-filesystem.ts";
 
 export interface PreparedPackage extends Prepared, Filesystem {
   /** As the guest sees it; null: looked up on its PATH. */
@@ -23,6 +24,7 @@ export async function preparePackage(
   options: DockerOptions,
 ): Promise<PreparedPackage> {
   const { guest } = pkg.manifest;
+  if (pkg.root !== null) return prepareOnRoot(pkg, pkg.root, host);
   const common = {
     packageFolder: pkg.folder,
     sdkFolder: host.sdkFolder,
@@ -71,6 +73,18 @@ export async function preparePackage(
       };
     }
   }
+}
+
+async function prepareOnRoot(pkg: Package, root: Root, host: Host): Promise<PreparedPackage> {
+  const filesystem = await rootFilesystem(pkg, root, host);
+  await filesystem.provideImage(false);
+  return {
+    pkg,
+    environment: { name: root.name, version: "", digest: root.digest },
+    ...filesystem,
+    interpreter: null,
+    compileCacheFolder: null,
+  };
 }
 
 /** The PATH of guests, see guest-command.ts. */
