@@ -1,7 +1,7 @@
 import type { Limits } from "../../../domain/limits.ts";
 import type { GuestCommand } from "../../guest-command.ts";
-import { privateView, INSIDE } from "../subprocess/view.ts";
-import type { Entry } from "../subprocess/view.ts";
+import { INSIDE, privateView } from "../../view/view.ts";
+import type { Entry } from "../../view/view.ts";
 import { initCommand } from "./init.ts";
 
 /** What a container is made from. */
@@ -9,8 +9,6 @@ export interface ContainerParts {
   /** By digest. */
   readonly image: string;
   readonly command: GuestCommand;
-  /** Of INITS, in the image. */
-  readonly init: string;
   /** What it sees of the machine; only what is of kind `read-only` counts. */
   readonly entries: readonly Entry[];
   readonly limits: Limits;
@@ -64,7 +62,7 @@ export function containerSettings(parts: ContainerParts): unknown {
   const user = `${parts.id}:${parts.id}`;
   return {
     Image: parts.image,
-    Entrypoint: initCommand(parts.init, command.argv),
+    Entrypoint: initCommand(command.argv),
     Cmd: [],
     Env: Object.entries(command.env).map(([name, value]) => `${name}=${value}`),
     WorkingDir: INSIDE.package,

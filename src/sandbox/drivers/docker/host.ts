@@ -9,12 +9,13 @@ import { sandboxNamePrefix } from "../../cgroup/owner.ts";
 import { findPython } from "../../interpreters.ts";
 import type { Python } from "../../interpreters.ts";
 import { containerFilter } from "../../seccomp/container-filter.ts";
-import { copySdk } from "../subprocess/sdk-copy.ts";
+import { makeEtcFolder } from "../../view/etc-folder.ts";
+import { copySdk } from "../../view/sdk-copy.ts";
 import type { DockerOptions } from "./create-docker-driver.ts";
 import { Engine, EngineError } from "./engine.ts";
 import { EngineEvents } from "./engine-events.ts";
 import { explainEngineFailure } from "./explain-failure.ts";
-import { INITS } from "./init.ts";
+import { INIT_MODES } from "./init.ts";
 import { judgeProtections } from "./judge-protections.ts";
 import { LABEL, ownerLabels } from "./owner.ts";
 import { reap } from "./reap.ts";
@@ -34,14 +35,19 @@ export interface Host {
   readonly runtime: string | null;
   /** Null: the engine is not on this machine, or hidden from us. */
   readonly cgroups: ContainerCgroups | null;
-  /** Of INITS: the one that this runtime can start. */
-  readonly init: string;
+  /** Of INIT_MODES: the one that this runtime can start. */
+  readonly initMode: number;
+  /** What it mounts are folders of this machine. */
+  readonly sharesFiles: boolean;
   /** The runtime's own threads and the init count against the limit of processes. */
   readonly ownProcesses: number;
   readonly ids: SandboxIds;
   readonly stateDirectory: string;
   /** As labels say whose a container is. */
   readonly home: string;
+  /** Of `makeEtcFolder`. */
+  readonly etcFolder: string;
+  /** Of `copySdk`. */
   readonly sdkFolder: string;
   readonly searchPath: string;
   readonly seccomp: string | null;
@@ -89,10 +95,11 @@ async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
   await reap(engine, options.stateDirectory);
   const base = await baseOf(engine, about, options);
   let reason = "";
-  for (const { path: init, needsOwnKernel } of INITS) {
-    const checked = await selfCheck({ ...base, init });
+  for (const { mode: initMode, needsOwnKernel } of INIT_MODES) {
+    const host = { ...base, initMode };
+    const checked = await selfCheck(host);
     if (checked.works && !(needsOwnKernel && checked.facts.sharesKernel)) {
-      return { available: true, host: hostOf(checked.facts, { ...base, init }, about) };
+      return { available: true, host: hostOf(checked.facts, host, about) };
     }
     if (!checked.works) reason ||= checked.reason;
   }
@@ -101,7 +108,7 @@ async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
 
 function hostOf(facts: Facts, base: Host, about: About): Host {
   const ownProcesses = facts.sharesKernel ? INIT_PROCESSES : OWN_KERNEL_PROCESSES;
-  const host = { ...base, ownProcesses, cgroups: facts.cgroups };
+  const host = { ...base, ownProcesses, cgroups: facts.cgroups, sharesFiles: facts.sharesFiles };
   return { ...host, ...judgeProtections(facts, host, about) };
 }
 
@@ -162,11 +169,13 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     version: about.version,
     runtime: options.runtime ?? null,
     cgroups: null,
-    init: INITS[0].path,
+    initMode: INIT_MODES[0].mode,
+    sharesFiles: true,
     ownProcesses: OWN_KERNEL_PROCESSES,
     ids: new SandboxIds(about.inUserNamespace),
     stateDirectory,
     home: stateDirectory,
+    etcFolder: await makeEtcFolder(stateDirectory, `${process.pid}-${instance}`),
     sdkFolder: await copySdk(options.sdkFolder, stateDirectory, `${process.pid}-${instance}`),
     searchPath,
     seccomp: await seccompProfile(about, stateDirectory, `${process.pid}-${instance}`),

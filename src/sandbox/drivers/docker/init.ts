@@ -1,4 +1,6 @@
-import type { TarEntry } from "./tar.ts";
+import { createHash } from "node:crypto";
+import { chmod, readFile, rename, stat, writeFile } from "node:fs/promises";
+import path from "node:path/posix";
 
 /**
  * The first process of a container, as a script of the shell that is copied into its image. The kernel keeps
@@ -22,21 +24,40 @@ while :; do
   [ -n "$asked" ] || exit "$status"
 done`;
 
+/** Where it is inside. */
+export const INIT = "/whiskers/init";
+
 /**
- * The shell's two places in an image. Nobody but root may read the first. Linux then lets no other process of the
+ * Modes of the shell's copy, in the order in which they are tried. Nobody but root may read the first. Linux then lets no other process of the
  * guest's user at the memory and the descriptors of a process that runs it (ptrace(2), "dumpable"): whoever could
  * write them would outlive his run. gVisor cannot start what cannot be read; its ptrace lets nobody at his parent.
  */
-export const INITS = [
-  { path: "/whiskers/init", mode: 0o711, needsOwnKernel: false },
-  { path: "/whiskers/readable-init", mode: 0o755, needsOwnKernel: true },
+export const INIT_MODES = [
+  { mode: 0o711, needsOwnKernel: false },
+  { mode: 0o755, needsOwnKernel: true },
 ] as const;
 
-/** In an image, from the shell of what it is an image of. */
-export function initEntries(shell: Uint8Array): readonly TarEntry[] {
-  return INITS.map(({ path, mode }) => ({ kind: "file", path: path.slice(1), mode, content: shell }));
+/**
+ * A copy of a shell to be mounted as the init, made once per shell and mode.
+ * @returns the file, in `stateDirectory`
+ */
+export async function makeInitFile(
+  shell: string,
+  mode: number,
+  { stateDirectory, draftName }: { readonly stateDirectory: string; readonly draftName: string },
+): Promise<string> {
+  const content = await readFile(shell);
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
+  const file = path.join(stateDirectory, `init-${hash}-${mode.toString(8)}`);
+  const found = await stat(file).catch(() => null);
+  if (found?.size === content.length && (found.mode & 0o777) === mode) return file;
+  const draft = path.join(stateDirectory, `.init-${draftName}`);
+  await writeFile(draft, content);
+  await chmod(draft, mode);
+  await rename(draft, file);
+  return file;
 }
 
-export function initCommand(init: string, argv: readonly string[]): readonly string[] {
-  return [init, "-c", INIT_SCRIPT, "init", ...argv];
+export function initCommand(argv: readonly string[]): readonly string[] {
+  return [INIT, "-c", INIT_SCRIPT, "init", ...argv];
 }

@@ -6,8 +6,8 @@ import { WhiskersError } from "../../../errors.ts";
 import type { OpenRequest } from "../../driver.ts";
 import { guestCommand } from "../../guest-command.ts";
 import type { GuestCommand } from "../../guest-command.ts";
-import { INSIDE } from "../subprocess/view.ts";
-import type { Entry } from "../subprocess/view.ts";
+import { INSIDE } from "../../view/view.ts";
+import type { Entry } from "../../view/view.ts";
 import { containerSettings } from "./container-settings.ts";
 import { EngineError } from "./engine.ts";
 import type { Host } from "./host.ts";
@@ -66,7 +66,6 @@ export async function launchSandbox(
     const files = await placeFiles(folder, request.files);
     const settings = {
       command,
-      init: host.init,
       entries: [...filesystem.entries, ...files],
       limits: request.limits,
       labels: labelsOf(name, host.home),

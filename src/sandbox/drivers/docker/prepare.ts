@@ -1,14 +1,15 @@
-import type { Package, Root } from "../../../domain/package.ts";
+import type { Package } from "../../../domain/package.ts";
+import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Prepared } from "../../driver.ts";
-import { findAll } from "../../interpreters.ts";
-import { INSIDE, readOnly } from "../subprocess/view.ts";
-import { compileSdk } from "../subprocess/sdk-copy.ts";
+import { prepareView } from "../../view/prepare-view.ts";
+import type { ViewHost } from "../../view/view-host.ts";
 import type { DockerOptions } from "./create-docker-driver.ts";
 import type { Host } from "./host.ts";
-import { machineFilesystem } from "./machine-filesystem.ts";
+import { launchSandbox } from "./open.ts";
 import type { Filesystem } from "./open.ts";
 import { rootFilesystem } from "./root-filesystem.ts";
+import { makeEntries, viewFilesystem } from "./view-filesystem.ts";
 
 export interface PreparedPackage extends Prepared, Filesystem {
   /** As the guest sees it; null: looked up on its PATH. */
@@ -23,69 +24,29 @@ export async function preparePackage(
   host: Host,
   options: DockerOptions,
 ): Promise<PreparedPackage> {
-  const { guest } = pkg.manifest;
-  if (pkg.root !== null) return prepareOnRoot(pkg, pkg.root, host);
-  const common = {
-    packageFolder: pkg.folder,
-    sdkFolder: host.sdkFolder,
-    dependenciesFolder: pkg.dependencies?.folder ?? null,
-  };
-  switch (guest.kind) {
-    case "python": {
-      const python = await host.findPython(
-        guest.version,
-        guest.version === null ? options.python : undefined,
-      );
-      await compileSdk(host.sdkFolder, python);
-      const parts = { ...common, needs: [python.executable, ...python.needs], programs: false };
-      return {
-        pkg,
-        environment: { name: "python", version: python.version, digest: python.digest },
-        ...machineFilesystem(parts, host),
-        interpreter: python.executable,
-        compileCacheFolder: null,
-      };
-    }
-    case "javascript": {
-      const interpreter = `${INSIDE.bin}/node`;
-      const node = readOnly(process.execPath, interpreter);
-      const parts = { ...common, needs: [], programs: false, extra: [node] };
-      return {
-        pkg,
-        environment: { name: "node", version: process.versions.node, digest: null },
-        ...machineFilesystem(parts, host),
-        interpreter,
-        compileCacheFolder: null,
-      };
-    }
-    case "command": {
-      const [program = ""] = guest.argv;
-      if (!program.includes("/") && findAll(program, INSIDE_PATH).length === 0) {
-        const message = `no program ${program}: looked for it in ${INSIDE_PATH}`;
-        throw new WhiskersError("environment-missing", message);
-      }
-      return {
-        pkg,
-        environment: { name: "command", version: "", digest: null },
-        ...machineFilesystem({ ...common, needs: [], programs: true }, host),
-        interpreter: null,
-        compileCacheFolder: null,
-      };
-    }
+  if (host.sharesFiles) {
+    const view = await prepareView(pkg, viewHost(host), options.python);
+    return { ...view, ...viewFilesystem(view.entries, host) };
   }
+  if (pkg.root === null) {
+    const message = `the engine does not share this machine's files, so ${pkg.manifest.id} needs a root filesystem: whiskers root make`;
+    throw new WhiskersError("environment-missing", message);
+  }
+  const filesystem = await rootFilesystem(pkg, pkg.root, host);
+  await filesystem.provideImage(false);
+  const environment = { name: pkg.root.name, version: "", digest: pkg.root.digest };
+  return { pkg, environment, ...filesystem, interpreter: null, compileCacheFolder: null };
 }
 
-async function prepareOnRoot(pkg: Package, root: Root, host: Host): Promise<PreparedPackage> {
-  const filesystem = await rootFilesystem(pkg, root, host);
-  await filesystem.provideImage(false);
+/** Makes views for this driver's containers, and in them. */
+function viewHost(host: Host): ViewHost {
   return {
-    pkg,
-    environment: { name: root.name, version: "", digest: root.digest },
-    ...filesystem,
-    interpreter: null,
-    compileCacheFolder: null,
+    stateDirectory: host.stateDirectory,
+    etcFolder: host.etcFolder,
+    sdkFolder: host.sdkFolder,
+    findPython: (version, python) => host.findPython(version, python),
+    makeEntries: (parts) => makeEntries(parts, host),
+    launch: (entries, command) =>
+      launchSandbox(viewFilesystem(entries, host), command, { limits: DEFAULT_LIMITS, files: [] }, host),
   };
 }
-
-/** The PATH of guests, see guest-command.ts. */
-const INSIDE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,16 +1,17 @@
-import { readlinkSync, realpathSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { release } from "node:os";
 
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { findContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import type { ContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
-import { readOnly } from "../subprocess/view.ts";
+import { INSIDE, readOnly } from "../../view/view.ts";
 import type { Host } from "./host.ts";
-import { machineFilesystem } from "./machine-filesystem.ts";
 import { launchSandbox } from "./open.ts";
+import type { Filesystem } from "./open.ts";
 import { stateOf } from "./sandbox.ts";
 import type { DockerSandbox } from "./sandbox.ts";
+import { findShell, makeEntries, viewFilesystem } from "./view-filesystem.ts";
 
 /** What a trivial guest found of its sandbox, and what we saw of it from outside. */
 export interface Facts {
@@ -27,6 +28,7 @@ export interface Facts {
   /** It runs on the kernel of this machine. */
   readonly sharesKernel: boolean;
   readonly cgroups: ContainerCgroups | null;
+  readonly sharesFiles: boolean;
 }
 
 export type SelfCheck =
@@ -55,26 +57,40 @@ read -r _
 export async function selfCheck(host: Host): Promise<SelfCheck> {
   let sandbox: DockerSandbox | null = null;
   try {
-    const shell = realpathSync("/bin/sh");
-    const parts = {
-      packageFolder: host.sdkFolder,
-      sdkFolder: host.sdkFolder,
-      dependenciesFolder: null,
-      needs: [],
-      programs: false,
-      extra: [readOnly(shell, shell)],
-    };
-    const command = { argv: [shell, "-c", SCRIPT], env: { PATH: "/usr/bin:/bin" } };
+    const command = { argv: [SHELL, "-c", SCRIPT], env: { PATH: "/usr/bin:/bin" } };
     const limits = { ...DEFAULT_LIMITS, startMs: DEADLINE_MS };
-    sandbox = await launchSandbox(machineFilesystem(parts, host), command, { limits, files: [] }, host);
+    const filesystem = await shellFilesystem(host);
+    sandbox = await launchSandbox(filesystem, command, { limits, files: [] }, host);
     const said = await readUntilEnd(sandbox);
     if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
-    return { works: true, facts: collect(said, await outside(sandbox, host)) };
+    const facts = collect(said, await outside(sandbox, host));
+    return { works: true, facts: { ...facts, sharesFiles: true } };
   } catch (error) {
     return { works: false, reason: messageOf(error) };
   } finally {
     await sandbox?.close();
   }
+}
+
+/** Inside. */
+const SHELL = `${INSIDE.bin}/sh`;
+
+/** Only a shell and its libraries. */
+async function shellFilesystem(host: Host): Promise<Filesystem> {
+  const entries = await makeEntries(
+    {
+      etc: host.etcFolder,
+      rootFolder: null,
+      packageFolder: host.etcFolder,
+      sdkFolder: host.sdkFolder,
+      dependenciesFolder: null,
+      needs: [],
+      programs: false,
+      extra: [readOnly(findShell("/"), SHELL)],
+    },
+    host,
+  );
+  return viewFilesystem(entries, host);
 }
 
 /** What the guest printed; null: it ended, or took too long. */
@@ -117,7 +133,7 @@ async function outside({ container }: DockerSandbox, { engine }: Host): Promise<
   return cgroups === null ? null : { pid, cgroups };
 }
 
-function collect(said: string, seen: Outside | null): Facts {
+function collect(said: string, seen: Outside | null): Omit<Facts, "sharesFiles"> {
   const lines = said.split("\n");
   const about = (topic: string): readonly string[] =>
     lines.filter((line) => line.startsWith(`${topic} `)).map((line) => line.slice(topic.length + 1));

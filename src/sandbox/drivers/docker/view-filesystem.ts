@@ -1,0 +1,58 @@
+import path from "node:path/posix";
+
+import { WhiskersError } from "../../../errors.ts";
+import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
+import { resolveInRoot } from "../../view/find-in-root.ts";
+import { privateView, readOnly, systemView } from "../../view/view.ts";
+import type { Entry, ViewParts } from "../../view/view.ts";
+import type { Host } from "./host.ts";
+import { INIT, makeInitFile } from "./init.ts";
+import type { Filesystem } from "./open.ts";
+import { rememberedImage } from "./remembered-image.ts";
+import type { TarEntry } from "./tar.ts";
+import { treeOf } from "./tree-of.ts";
+
+const SHELL = "/bin/sh";
+
+/** The whole view of these parts, with the init. @throws WhiskersError `environment-missing` a root has no shell */
+export async function makeEntries(parts: ViewParts, host: Host): Promise<readonly Entry[]> {
+  const shell = findShell(parts.rootFolder ?? "/");
+  const draft = { stateDirectory: host.stateDirectory, draftName: host.nextName() };
+  const init = readOnly(await makeInitFile(shell, host.initMode, draft), INIT);
+  // First: an interpreter may lie in /tmp.
+  return [...privateView(DEFAULT_LIMITS), ...systemView({ ...parts, extra: [...(parts.extra ?? []), init] })];
+}
+
+/** A file outside. The init is the shell of what it runs on: its libraries are there. */
+export function findShell(rootFolder: string): string {
+  const shell = resolveInRoot(rootFolder, SHELL);
+  if (shell !== null) return path.join(rootFolder, shell);
+  const message = `the root filesystem ${rootFolder} has no ${SHELL}, which containers start with`;
+  throw new WhiskersError("environment-missing", message);
+}
+
+/**
+ * A view, for an engine that shares this machine's files: its folders are mounted, read-only, over an image with
+ * nothing but links and /etc, which the engine has to put files of its own into.
+ */
+export function viewFilesystem(entries: readonly Entry[], host: Host): Filesystem {
+  const layers = [{ key: null, entries: () => layerOf(entries) }];
+  return {
+    entries: entries.filter((entry) => !isEtc(entry)),
+    provideImage: rememberedImage({ description: "links and /etc", layers }, host),
+  };
+}
+
+async function* layerOf(entries: readonly Entry[]): AsyncGenerator<TarEntry> {
+  yield { kind: "folder", path: "whiskers", mode: 0o755 };
+  for (const entry of entries) {
+    if (isEtc(entry)) yield* treeOf(entry.source, "etc");
+    // /dev is the engine's.
+    else if (entry.kind === "link" && !entry.target.startsWith("/dev/"))
+      yield { kind: "link", path: entry.target.slice(1), to: entry.to };
+  }
+}
+
+function isEtc(entry: Entry): entry is Extract<Entry, { kind: "read-only" }> {
+  return entry.kind === "read-only" && entry.target === "/etc" && entry.isFile !== true;
+}
