@@ -8,6 +8,7 @@ import { clientConfiguration } from "../packages/dependencies/client-configurati
 import { installDependencies } from "../packages/dependencies/install-dependencies.ts";
 import { openCollector } from "../records/collector.ts";
 import type { Stages } from "../run-task.ts";
+import { createDockerDriver } from "../sandbox/drivers/docker/create-docker-driver.ts";
 import { createInlineDriver } from "../sandbox/drivers/inline/create-inline-driver.ts";
 import { createSubprocessDriver } from "../sandbox/drivers/subprocess/create-subprocess-driver.ts";
 import { openTools } from "./open-tools.ts";
@@ -17,7 +18,7 @@ const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
 
 /** The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here. */
 export function openStages(settings: Settings, fetch: Stages["fetch"]): Stages & AsyncDisposable {
-  const { home, subprocess, python, roots } = settings;
+  const { home, subprocess, python, roots, dockerHost, dockerRuntime } = settings;
   const tools = openTools(settings, SDK_FOLDER);
   const client = clientConfiguration(process.env);
   const never = new AbortController().signal;
@@ -28,7 +29,16 @@ export function openStages(settings: Settings, fetch: Stages["fetch"]): Stages &
   };
   // In the order in which `auto` tries them; it never takes one that does not isolate.
   const sandboxes = openSandboxes({
-    drivers: [createSubprocessDriver({ ...common, variant: subprocess }), createInlineDriver(common)],
+    drivers: [
+      createSubprocessDriver({ ...common, variant: subprocess }),
+      createDockerDriver({
+        ...common,
+        stateDirectory: path.join(home, "runtimes", "docker"),
+        host: dockerHost,
+        runtime: dockerRuntime,
+      }),
+      createInlineDriver(common),
+    ],
   });
   return {
     catalogue: openCatalogue({

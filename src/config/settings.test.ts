@@ -13,8 +13,11 @@ suite("readSettings", () => {
       state: "auto",
       subprocess: "auto",
       roots: "auto",
+      dockerHost: null,
+      dockerRuntime: null,
       python: null,
     });
+    assert.equal(readSettings({ DOCKER_HOST: "unix:///a.sock" }).dockerHost, "unix:///a.sock");
     assert.equal(readSettings({ XDG_STATE_HOME: "/state" }).home, "/state/whiskers");
     assert.equal(readSettings({ XDG_STATE_HOME: "relative" }).home, `${homedir()}/.local/state/whiskers`);
     assert.equal(readSettings({ WHISKERS_STATE: "" }).state, "auto");
@@ -28,6 +31,9 @@ suite("readSettings", () => {
         WHISKERS_STATE: "fork",
         WHISKERS_SUBPROCESS: "util-linux",
         WHISKERS_ROOTS: "required",
+        DOCKER_HOST: "tcp://elsewhere:2375",
+        WHISKERS_DOCKER_HOST: "unix:///run/engine.sock",
+        WHISKERS_DOCKER_RUNTIME: "runsc",
         WHISKERS_PYTHON: "/opt/python3",
       }),
       {
@@ -36,6 +42,8 @@ suite("readSettings", () => {
         state: "fork",
         subprocess: "util-linux",
         roots: "required",
+        dockerHost: "unix:///run/engine.sock",
+        dockerRuntime: "runsc",
         python: "/opt/python3",
       },
     );
@@ -50,6 +58,9 @@ suite("readSettings", () => {
         { WHISKERS_SUBPROCESS: "docker" },
         /^WHISKERS_SUBPROCESS is "docker": expected auto, bubblewrap, util-linux$/u,
       ],
+      [{ WHISKERS_DOCKER_HOST: "tcp://h:1" }, /^WHISKERS_DOCKER_HOST is "tcp:\/\/h:1": expected unix:\/\//u],
+      [{ WHISKERS_DOCKER_HOST: `unix:///${"x".repeat(107)}` }, /^WHISKERS_DOCKER_HOST is/u],
+      [{ WHISKERS_DOCKER_RUNTIME: "a/b" }, /^WHISKERS_DOCKER_RUNTIME is "a\/b": expected the name/u],
       [{ WHISKERS_PYTHON: "python3" }, /^WHISKERS_PYTHON is "python3": expected an absolute path$/u],
       [{ WHISKERS_STAT: "fresh" }, /no setting WHISKERS_STAT; did you mean "WHISKERS_STATE"/u],
     ];

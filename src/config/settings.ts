@@ -20,6 +20,10 @@ export interface Settings {
   readonly subprocess: "auto" | "bubblewrap" | "util-linux";
   /** Whether packages run on the base root of their environment: `whiskers root`. */
   readonly roots: "auto" | "machine" | "required";
+  /** Where the engine of the `docker` runtime listens, `unix:///...`; null: the usual places. */
+  readonly dockerHost: string | null;
+  /** Which runtime of the engine's makes its containers; null: the engine's default. */
+  readonly dockerRuntime: string | null;
   /** The Python for packages that want no certain version; null: the first on the PATH. Absolute. */
   readonly python: string | null;
 }
@@ -67,6 +71,23 @@ export const SETTINGS: SettingTable<Settings> = {
     parse: (text) => ROOTS.find((roots) => roots === text),
     otherwise: () => "auto",
   },
+  dockerHost: {
+    name: "WHISKERS_DOCKER_HOST",
+    description:
+      "Where the engine of the docker runtime listens; not set: DOCKER_HOST, else the usual sockets of Docker and Podman.",
+    expects: "unix:// and an absolute path",
+    parse: (text) => (isUnixAddress(text) ? text : undefined),
+    // Not checked: it may be there for others, and only who uses the runtime is to hear of it.
+    otherwise: (env) => env["DOCKER_HOST"] || null,
+  },
+  dockerRuntime: {
+    name: "WHISKERS_DOCKER_RUNTIME",
+    description:
+      "Runtime of the engine's for its containers, such as runsc or kata; not set: the engine's default.",
+    expects: "the name of a runtime in the engine's configuration",
+    parse: (text) => (/^[\w.-]{1,64}$/u.test(text) ? text : undefined),
+    otherwise: () => null,
+  },
   python: {
     name: "WHISKERS_PYTHON",
     description: "The Python for packages that want no certain version; not set: the first on the PATH.",
@@ -93,6 +114,12 @@ export function readSettings(env: Environment): Settings {
     }
   }
   return readTable(SETTINGS, env);
+}
+
+function isUnixAddress(text: string): boolean {
+  const file = text.startsWith("unix://") ? text.slice("unix://".length) : "";
+  // sockaddr_un(7)
+  return path.isAbsolute(file) && Buffer.byteLength(file) < 108;
 }
 
 /** Variables of the developers' tools and of tests. */

@@ -10,6 +10,6 @@ after(() => engine?.close());
 
 for (const runtime of ["runc", "runsc"]) {
   driverContract(`docker, ${runtime}`, (folders) =>
-    createDockerDriver({ ...folders, runtime, socket: engine?.socket ?? "/nonexistent" }),
+    createDockerDriver({ ...folders, runtime, host: `unix://${engine?.socket ?? "/nonexistent"}` }),
   );
 }

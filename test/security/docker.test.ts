@@ -18,10 +18,14 @@ const noEngine = whyNoDockerEngine();
 const engine = noEngine === undefined ? await startDockerEngine() : null;
 after(() => engine?.close());
 
-for (const { runtime, sharesKernel } of RUNTIMES) {
+// All is known before the first suite is registered: what has only finished suites is over.
+const suites = await Promise.all(
+  RUNTIMES.map(async (one) => ({ ...one, skip: noEngine ?? (await whyUnavailable(one.runtime)) })),
+);
+for (const { runtime, sharesKernel, skip } of suites) {
   hostileSuite(`docker (${runtime})`, (stateDirectory) => makeDriver(runtime, stateDirectory), {
     sharesKernel,
-    skip: noEngine ?? (await whyUnavailable(runtime)),
+    skip,
     // Names of attacks, by commas: for work on one of them.
     only: process.env["WHISKERS_ATTACKS"]?.split(","),
   });
@@ -29,7 +33,7 @@ for (const { runtime, sharesKernel } of RUNTIMES) {
 
 function makeDriver(runtime: string, stateDirectory: string): Driver {
   const sdkFolder = path.resolve(import.meta.dirname, "../../sdk");
-  return createDockerDriver({ stateDirectory, sdkFolder, runtime, socket: engine?.socket });
+  return createDockerDriver({ stateDirectory, sdkFolder, runtime, host: `unix://${engine?.socket}` });
 }
 
 async function whyUnavailable(runtime: string): Promise<string | undefined> {

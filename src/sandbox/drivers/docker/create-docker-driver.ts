@@ -15,10 +15,10 @@ export interface DockerOptions {
   readonly sdkFolder: string;
   /** The Python for packages that want no certain version, instead of the first on the PATH. */
   readonly python?: string | undefined;
-  /** The engine's Unix socket, absolute; the usual one when not given. */
-  readonly socket?: string | undefined;
-  /** A runtime of the engine's (`runc`, `runsc`, `kata`); its default when not given. */
-  readonly runtime?: string | undefined;
+  /** Where the engine listens, `unix:///...`; null or not given: the first of the usual sockets that is there. */
+  readonly host?: string | null | undefined;
+  /** A runtime of the engine's (`runc`, `runsc`, `kata`); null or not given: its default. */
+  readonly runtime?: string | null | undefined;
   /** Where programs of this machine are looked for; the PATH when not given. */
   readonly searchPath?: string | undefined;
 }

@@ -14,7 +14,7 @@ export function explainEngineFailure(
         reason: `there is no engine: no socket ${socketPath}`,
         remedy:
           "Install one (Debian: docker.io, or podman with `systemctl enable --now podman.socket`) and start it, " +
-          "or say where it listens: WHISKERS_DOCKER_SOCKET or DOCKER_HOST.",
+          "or say where it listens: WHISKERS_DOCKER_HOST or DOCKER_HOST.",
       };
     case "ECONNREFUSED":
       return {

@@ -14,6 +14,7 @@ import { copySdk } from "../../view/sdk-copy.ts";
 import type { DockerOptions } from "./create-docker-driver.ts";
 import { Engine, EngineError } from "./engine.ts";
 import { EngineEvents } from "./engine-events.ts";
+import { findSocket } from "./find-socket.ts";
 import { explainEngineFailure } from "./explain-failure.ts";
 import { INIT_MODES } from "./init.ts";
 import { judgeProtections } from "./judge-protections.ts";
@@ -63,8 +64,6 @@ export type SetUp =
   | { readonly available: true; readonly host: Host }
   | { readonly available: false; readonly reason: string; readonly remedy: string };
 
-/** Where engines listen when nobody says otherwise. */
-export const USUAL_SOCKET = "/var/run/docker.sock";
 const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** An engine that is asked what it is answers at once, or does not work. */
 const HELLO_TIMEOUT_MS = 5000;
@@ -75,7 +74,16 @@ const OWN_KERNEL_PROCESSES = 4096;
 
 /** Finds the engine, removes what dead processes left in it, and tries it. */
 export async function setUp(options: DockerOptions): Promise<SetUp> {
-  const engine = new Engine(options.socket ?? USUAL_SOCKET);
+  const socket = findSocket(options.host ?? null, process.env);
+  if (socket === null) {
+    return {
+      available: false,
+      reason: `the engine's address is ${options.host}, and only Unix sockets can be used`,
+      remedy:
+        "Set WHISKERS_DOCKER_HOST to unix:///PATH; a socket of another machine can be forwarded by ssh -L.",
+    };
+  }
+  const engine = new Engine(socket);
   try {
     const found = await examine(engine, options);
     if (found.available) return found;
