@@ -9,7 +9,11 @@ const engine = unavailable === undefined ? await startDockerEngine() : null;
 after(() => engine?.close());
 
 for (const runtime of ["runc", "runsc"]) {
-  driverContract(`docker, ${runtime}`, (folders) =>
-    createDockerDriver({ ...folders, runtime, host: `unix://${engine?.socket ?? "/nonexistent"}` }),
+  const host = `unix://${engine?.socket ?? "/nonexistent"}`;
+  driverContract(
+    `docker, ${runtime}`,
+    (folders) => createDockerDriver({ ...folders, runtime, host }),
+    // gVisor.
+    { ownKernel: runtime === "runsc" },
   );
 }

@@ -142,7 +142,7 @@ async function describeEngine(
   const components = list(version["Components"]).map(record);
   const isPodman = components.some(({ Name: name }) => String(name).startsWith("Podman"));
   const runtimes = Object.keys(record(info["Runtimes"]));
-  const used = runtime ?? String(info["DefaultRuntime"] ?? "its runtime");
+  const used = runtime ?? textOr(info["DefaultRuntime"], "its own runtime");
   if (runtime !== null && !isPodman && !runtimes.includes(runtime)) {
     return {
       reason: `the engine has no runtime ${runtime}; it has ${runtimes.join(", ")}`,
@@ -156,7 +156,7 @@ async function describeEngine(
     inUserNamespace: security.some((one) => /name=(?:rootless|userns)\b/u.test(one)),
     runtimes,
     runtime: used,
-    cgroup: `cgroup v${String(info["CgroupVersion"] ?? "1")}`,
+    cgroup: `cgroup v${textOr(info["CgroupVersion"], "1")}`,
     hasSeccomp: security.some((one) => one.startsWith("name=seccomp")),
     warnings: list(info["Warnings"]).map(String),
   };
@@ -227,6 +227,10 @@ function rememberPythons(searchPath: string): Host["findPython"] {
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
   return isObject(value) ? value : {};
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === "string" && value !== "" ? value : otherwise;
 }
 
 function list(value: unknown): readonly unknown[] {

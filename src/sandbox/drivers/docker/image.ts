@@ -92,11 +92,11 @@ async function makeLayer(parts: LayerParts, draft: string, stateDirectory: strin
 }
 
 /** On disk: its digest has to be known before the archive that it is in begins. */
-async function writeLayer({ entries }: LayerParts, draft: string): Promise<Layer> {
+async function writeLayer(parts: LayerParts, draft: string): Promise<Layer> {
   const file = path.join(draft, randomUUID());
   const hash = createHash("sha256");
   const hashed = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of tarOf(entries())) {
+    for await (const chunk of tarOf(parts.entries())) {
       hash.update(chunk);
       yield chunk;
     }

@@ -4,13 +4,15 @@ import type { ImageParts } from "./image.ts";
 import type { Filesystem } from "./open.ts";
 
 /** An image that is made when it is first wanted, once however many want it, and again when the engine has lost it. */
-export function rememberedImage(
-  parts: ImageParts,
-  { engine, stateDirectory, nextName }: Host,
-): Filesystem["provideImage"] {
+export function rememberedImage(parts: ImageParts, host: Host): Filesystem["provideImage"] {
   let known: Promise<string> | null = null;
   const make = async (before: string | null): Promise<string> =>
-    provideImage(engine, parts, { stateDirectory, draftName: nextName() }, before);
+    provideImage(
+      host.engine,
+      parts,
+      { stateDirectory: host.stateDirectory, draftName: host.nextName() },
+      before,
+    );
   return async (looked) => {
     if (known !== null && !looked) return known;
     const made = make(await known);
