@@ -16,14 +16,19 @@ export interface Demultiplexed {
  * streams neither gets more: the connection then fills up, and at its other end the guest waits.
  */
 export function demultiplex(source: Readable): Demultiplexed {
-  const resume = (): void => {
-    if (!isFull(output) && !isFull(errors)) source.resume();
+  /** Hold as much as they should, until they are read. */
+  const full = new Set<Readable>();
+  const wantMore = (stream: Readable): void => {
+    full.delete(stream);
+    if (full.size === 0) source.resume();
   };
-  const output = new Readable({ read: resume });
-  const errors = new Readable({ read: resume });
+  const output = readableOf(wantMore);
+  const errors = readableOf(wantMore);
   const frames = new FrameReader((type, payload) => {
     const stream = type === STDERR ? errors : output;
-    if (!stream.push(payload)) source.pause();
+    if (stream.push(payload)) return;
+    full.add(stream);
+    source.pause();
   });
   const end = (): void => {
     for (const stream of [output, errors]) if (!stream.readableEnded) stream.push(null);
@@ -43,8 +48,12 @@ export function demultiplex(source: Readable): Demultiplexed {
   return { output, errors };
 }
 
-function isFull(stream: Readable): boolean {
-  return stream.readableLength >= stream.readableHighWaterMark;
+function readableOf(wantMore: (stream: Readable) => void): Readable {
+  return new Readable({
+    read() {
+      wantMore(this);
+    },
+  });
 }
 
 /** Payloads are passed on as they come: a frame may be larger than what should be held. */
