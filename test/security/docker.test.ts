@@ -18,6 +18,8 @@ after(() => engine?.close());
 
 hostileSuite(`docker (${runtime})`, (stateDirectory) => makeDriver(stateDirectory), {
   sharesKernel: runtime !== "runsc",
+  // A container costs half a second of processor time, and an attack's time is limited.
+  concurrency: 2,
   skip: noEngine ?? (await whyUnavailable()),
   // Names of attacks, by commas: for work on one of them.
   only: process.env["WHISKERS_ATTACKS"]?.split(","),

@@ -25,7 +25,7 @@ import type { ObservedDriver } from "./observed-driver.ts";
 import { KeepingSink, metaOf, runAttack, writeRaw } from "./run-attack.ts";
 import type { AttackRun } from "./run-attack.ts";
 
-/** Attacks at a time. */
+/** Attacks at a time, unless a driver's start costs more. */
 const CONCURRENCY = 3;
 /** What the benign run beside every attack may take, warm, milliseconds: it takes about 5. */
 const BYSTANDER_MAX_MS = 2000;
@@ -36,6 +36,8 @@ const HOST_MEMORY_MAX_BYTES = 400 * 1024 * 1024;
 export interface HostileSuiteOptions {
   /** False for a driver whose guests have a kernel of their own. */
   readonly sharesKernel: boolean;
+  /** Attacks at a time. */
+  readonly concurrency?: number | undefined;
   /** What the guests run on; default what the machine has. */
   readonly root?: Root | null | undefined;
   /** Why the driver cannot be tried on this machine. */
@@ -64,7 +66,7 @@ export function hostileSuite(
 ): void {
   const results: AttackResult[] = [];
   const { skip = false } = options;
-  describe(`hostile guests in ${name}`, { concurrency: CONCURRENCY, skip }, () => {
+  describe(`hostile guests in ${name}`, { concurrency: options.concurrency ?? CONCURRENCY, skip }, () => {
     let stage: Stage;
     before(async () => {
       stage = await openStage(makeDriver, options.root ?? null);

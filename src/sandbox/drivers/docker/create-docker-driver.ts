@@ -37,7 +37,7 @@ class DockerDriver implements Driver {
     memoryLimit: true,
     fork: true,
     roots: true,
-    guests: ["python", "javascript", "command"],
+    guests: ["python", "javascript", "php", "program", "command"],
   };
   readonly #options: DockerOptions;
   readonly #prepared = new Map<string, Promise<PreparedPackage>>();

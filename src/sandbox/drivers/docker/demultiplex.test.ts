@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 import { demultiplex } from "./demultiplex.ts";
 
