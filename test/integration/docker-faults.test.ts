@@ -107,10 +107,10 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
         .setEncoding("utf8")
         .on("data", (text: string) => (runs += text.split("run\n").length - 1));
       await eventually("its containers come and go", () => runs > 0);
-      const before = runs;
+      const sofar = runs;
       await eventually("they come and go beside others that start", async () => {
         assert.ok((await driverAt(engine.socket).probe()).available);
-        return runs > before + 3;
+        return runs > sofar + 3;
       });
       assert.equal(runner.exitCode, null);
     } finally {
