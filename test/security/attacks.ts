@@ -583,6 +583,7 @@ export const ATTACKS: readonly Attack[] = [
     ends: OK,
     root: "privileges",
     attempts: 4,
+    allowed: { "open null": "every sandbox has that device; engines mount folders without `nodev`" },
     judge: (runs) => {
       const offered = runs[0]?.facts["offered"];
       assert.ok(Array.isArray(offered) && offered.length >= 2, "the root holds what it is to hold");
