@@ -34,6 +34,8 @@ const SUITES: Readonly<Record<string, { readonly files: readonly string[]; reado
     docs: { files: ["test/docs/**/*.test.ts"], concurrency: 1 },
     // Needs Go and its module proxy; says why when it does not run.
     registries: { files: ["test/registries/**/*.test.ts"], concurrency: 1 },
+    // Needs PyPI, or an index in its place; says why when it does not run.
+    pypi: { files: ["test/pypi/**/*.test.ts"], concurrency: 1 },
   };
 
 const GENERATORS = ["scripts/generate-object-model.ts", "scripts/generate-vectors.ts"];

@@ -149,7 +149,7 @@ function isRequest(value: unknown): value is Request {
 }
 
 /** Takes records from whatever a normalizer may return. */
-async function collect(returned: unknown, output: RunOutput): Promise<void> {
+export async function collect(returned: unknown, output: RunOutput): Promise<void> {
   const result: unknown = await returned;
   if (result === undefined || result === null) return;
   if (typeof result !== "object") {

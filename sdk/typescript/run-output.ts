@@ -9,17 +9,20 @@ const BATCH_MS = 1000;
 /** A UTF-16 code unit takes at most this many bytes of UTF-8. */
 const BYTES_PER_UNIT = 3;
 
+type Send = (kind: number, payload: string) => void | Promise<void>;
+
 /** Gathers records into frames and sends what a run has to say. */
 export class RunOutput {
-  readonly #stream: GuestStream;
+  readonly #send: Send;
   readonly run: number;
   count = 0;
   #batch = "";
   #sentAtMs = performance.now();
   readonly #encoder = new RecordEncoder();
 
-  constructor(stream: GuestStream, run: number) {
-    this.#stream = stream;
+  /** @param send in place of frames on the stream */
+  constructor(stream: GuestStream, run: number, send?: Send) {
+    this.#send = send ?? ((kind, payload) => stream.write(encodeFrame(kind, run, payload)));
     this.run = run;
   }
 
@@ -59,7 +62,7 @@ export class RunOutput {
   }
 
   send(kind: number, payload: string): void | Promise<void> {
-    return this.#stream.write(encodeFrame(kind, this.run, payload));
+    return this.#send(kind, payload);
   }
 
   #encode(write: () => string): string {

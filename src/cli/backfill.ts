@@ -12,9 +12,9 @@ import { ERRORS, WhiskersError } from "../errors.ts";
 import { type HttpService, openHttpService } from "../http/http-service.ts";
 import { retrying } from "../http/retrying.ts";
 import { type Mula, openMula } from "../intake/mula.ts";
-import { openCatalogue } from "../packages/catalogue.ts";
 import { type Bytes, openBytes } from "../raw/bytes.ts";
 import { openNormalizers } from "../supervisor/normalizers.ts";
+import { openPackages } from "./open-packages.ts";
 import { flag, textOption } from "./arguments.ts";
 import type { Arguments, Command, Context } from "./command.ts";
 import { errorDocument } from "./complain.ts";
@@ -124,8 +124,8 @@ async function consumedBy(
   settings: SupervisorSettings,
   context: Context,
 ): Promise<readonly string[]> {
-  const { home } = context.settings();
-  const normalizers = await openNormalizers(settings.normalizers, openCatalogue({ home }));
+  await using packages = openPackages(context.settings(), "look");
+  const normalizers = await openNormalizers(settings.normalizers, packages.catalogue);
   if (!normalizers.ids.includes(id)) {
     const known = normalizers.ids.join(", ") || "none: WHISKERS_NORMALIZERS is not set";
     throw new WhiskersError("usage", `there is no normalizer ${id}; there is ${known}`);

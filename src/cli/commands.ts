@@ -101,6 +101,11 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./gc.ts"),
   },
   {
+    name: "build",
+    summary: "make an OCI image of a package: reproducible, without a daemon",
+    load: () => import("./build.ts"),
+  },
+  {
     name: "doctor",
     summary: "which runtimes work here, which protections are in force, what is missing",
     load: () => import("./doctor.ts"),

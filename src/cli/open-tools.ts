@@ -102,9 +102,14 @@ function findPip(executables: readonly string[], searchPath: string): { readonly
   return { tool: pipTool(path.join(wheels, wheel), inside, inside, wheel) };
 }
 
+/** Before 3.10 pip wants distutils, which Debian's Pythons come without, unless it is told that it need not. */
+const START_PIP =
+  "import runpy, sysconfig; sysconfig._PIP_USE_SYSCONFIG = True; " +
+  'runpy.run_module("pip", run_name="__main__", alter_sys=True)';
+
 function pipTool(source: string, target: string, pythonPath: string, version: string): Tool {
   return {
-    argv: ["-s", "-m", "pip"],
+    argv: ["-s", "-c", START_PIP],
     env: { PYTHONPATH: pythonPath },
     readable: [{ source, target }],
     identity: `pip ${version}`,

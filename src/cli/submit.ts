@@ -8,11 +8,12 @@ import { taskStates } from "../db/sql/task-states.ts";
 import type { Task } from "../domain/task.ts";
 import { fileTroubleOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
-import { openCatalogue } from "../packages/catalogue.ts";
+import { absoluteReference } from "../packages/open-reference.ts";
 import type { Input } from "../raw/input.ts";
 import { normalizerMeta } from "../raw/normalizer-meta.ts";
 import { openInputs } from "../raw/open-inputs.ts";
 import { selectInputs } from "../raw/select-inputs.ts";
+import { openPackages } from "./open-packages.ts";
 import { flag } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { openLedger, openQueue } from "./open-ledger.ts";
@@ -55,8 +56,9 @@ With the embedded database no supervisor may run meanwhile; with DATABASE_URL it
     const { home } = context.settings();
     const overrides = await readMetaOverrides(args);
     await using opened = await openInputs(paths, context.signal);
-    const folder = path.resolve(given);
-    const { manifest } = await openCatalogue({ home }).open(folder);
+    const reference = absoluteReference(given);
+    await using packages = openPackages(context.settings(), "look");
+    const { manifest } = await packages.catalogue.open(reference);
     const all = flag(args, "all") || overrides.mimeTypes !== undefined || overrides.meta !== undefined;
     const { inputs, skipped } = all ? opened : selectInputs(opened, manifest.consumes);
     if (inputs.length === 0) {
@@ -78,7 +80,7 @@ With the embedded database no supervisor may run meanwhile; with DATABASE_URL it
         const { raw_data: rawData } = normalizerMeta(input, manifest, overrides);
         const id = randomUUID();
         const raw = path.join(kept, id);
-        submitted.push({ name: input.name, task: { id, package: folder, raw, rawData } });
+        submitted.push({ name: input.name, task: { id, package: reference, raw, rawData } });
         await keep(input, raw);
       }
       const queue = await openQueue(database, context);

@@ -91,7 +91,7 @@ export const SUPERVISOR_SETTINGS: SettingTable<SupervisorSettings> = {
   normalizers: {
     name: "WHISKERS_NORMALIZERS",
     description:
-      "The normalizers to run: package folders, or folders of package folders, separated by commas.",
+      "The normalizers to run: packages (folders, ZIPs, images), or folders of package folders, separated by commas.",
     expects: "paths, separated by commas",
     parse: (given) => {
       const paths = given.split(",").flatMap((one) => (one.trim() === "" ? [] : [one.trim()]));

@@ -1,6 +1,7 @@
 import type { Dependencies, Package, Requirements } from "../domain/package.ts";
 import { digestWithDependencies } from "./digest.ts";
-import { openPackage } from "./open-package.ts";
+import { openAgainWhenChanged } from "./open-again.ts";
+import { type FindImage, openReference } from "./open-reference.ts";
 import { type RootPolicy, wantedRoot } from "./roots/wanted-root.ts";
 
 /** Packages by reference. As long as a package does not change, `open` returns the very same object. */
@@ -16,18 +17,22 @@ export interface CatalogueOptions {
   readonly roots?: RootPolicy | undefined;
   /** Gets what a package depends on. Not given: packages are looked at, not run. */
   readonly install?: Install | undefined;
+  /** Not given: packages in images cannot be opened. */
+  readonly findImage?: FindImage | undefined;
 }
 
 /** Called only for a package that depends on something, with the root that it will run on. */
 export type Install = (pkg: Package, requirements: Requirements) => Promise<Dependencies>;
 
-/** A catalogue of package folders, whose copies lie under `home`. Every `open` looks whether the folder has changed. */
-export function openCatalogue({ home, roots = "machine", install }: CatalogueOptions): Catalogue {
+/** A catalogue of packages, whose copies lie under `home`. Every `open` looks whether the package has changed. */
+export function openCatalogue({ home, roots = "machine", install, findImage }: CatalogueOptions): Catalogue {
   const byDigest = new Map<string, Promise<Package>>();
+  const openUnchanged = openAgainWhenChanged();
   return {
-    async open(folder: string): Promise<Package> {
-      const opened = await openPackage(folder, { home });
-      const root = await wantedRoot(opened.manifest.guest, home, roots);
+    async open(reference: string): Promise<Package> {
+      const opened = await openUnchanged(reference, () => openReference(reference, { home, findImage }));
+      // An image brings its own.
+      const root = opened.root ?? (await wantedRoot(opened.manifest.guest, home, roots));
       const key = `${opened.digest} ${root?.digest ?? ""}`;
       let pkg = byDigest.get(key);
       if (pkg === undefined) {
@@ -43,7 +48,7 @@ export function openCatalogue({ home, roots = "machine", install }: CatalogueOpt
 
 async function withDependencies(pkg: Package, install: Install | undefined): Promise<Package> {
   const { dependencies: requirements } = pkg.manifest;
-  if (requirements === null || install === undefined) return pkg;
+  if (requirements === null || install === undefined || pkg.dependencies !== null) return pkg;
   const { digest, folder } = await install(pkg, requirements);
   return {
     ...pkg,

@@ -13,16 +13,20 @@ const MOST_MANIFEST_BYTES = 256 * 1024;
  * Makes the package in a folder ready to be run: hashes it, puts a copy into the store under `home`, and
  * reads the manifest of that copy. An unchanged folder is neither read nor copied again.
  * @param folder path of a folder with a normalizer.json
+ * @param options.shownAs the folder, as errors call it
  * @throws WhiskersError `package-unreadable`, `manifest-invalid`
  */
-export async function openPackage(folder: string, { home }: { readonly home: string }): Promise<Package> {
+export async function openPackage(
+  folder: string,
+  { home, shownAs = folder }: { readonly home: string; readonly shownAs?: string },
+): Promise<Package> {
   const source = await realFolder(folder);
   // Before the copy: a folder without a manifest may be anything, also very large.
-  await readManifest(source, folder);
+  await readManifest(source, shownAs);
   const stored = await storeFolder(source, path.resolve(home));
-  const manifest = await readManifest(stored.folder, folder);
-  await checkProgram(manifest.guest, stored.folder, folder);
-  await checkOpenKat(manifest.guest, stored.folder, folder);
+  const manifest = await readManifest(stored.folder, shownAs);
+  await checkProgram(manifest.guest, stored.folder, shownAs);
+  await checkOpenKat(manifest.guest, stored.folder, shownAs);
   return { manifest, digest: stored.digest, folder: stored.folder, root: null, dependencies: null };
 }
 
@@ -38,7 +42,7 @@ async function realFolder(folder: string): Promise<string> {
 }
 
 /** @param shownAs folder as errors call it */
-async function readManifest(folder: string, shownAs: string): Promise<Manifest> {
+export async function readManifest(folder: string, shownAs: string): Promise<Manifest> {
   const file = path.join(shownAs, "normalizer.json");
   return parseManifest(await readText(path.join(folder, "normalizer.json"), file), file);
 }
@@ -67,7 +71,7 @@ async function readText(file: string, shownAs: string): Promise<string> {
 }
 
 /** Here, because a runtime could not tell a missing program of the package's from a fault of its own. */
-async function checkProgram(guest: Guest, folder: string, shownAs: string): Promise<void> {
+export async function checkProgram(guest: Guest, folder: string, shownAs: string): Promise<void> {
   const program = guest.kind === "command" || guest.kind === "program" ? guest.argv[0] : undefined;
   if (program?.includes("/") !== true) return;
   const mode = await stat(path.join(folder, program)).then(
@@ -84,7 +88,7 @@ async function checkProgram(guest: Guest, folder: string, shownAs: string): Prom
 }
 
 /** A manifest that says nothing of how it is run may be one of OpenKAT's, or not finished yet. */
-async function checkOpenKat(guest: Guest, folder: string, shownAs: string): Promise<void> {
+export async function checkOpenKat(guest: Guest, folder: string, shownAs: string): Promise<void> {
   if (guest.kind !== "python" || guest.convention !== "openkat") return;
   const module = guest.module.replaceAll(".", "/");
   const found = await Promise.all([

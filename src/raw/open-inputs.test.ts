@@ -11,7 +11,7 @@ import { normalizerMeta } from "./normalizer-meta.ts";
 import { openInputs } from "./open-inputs.ts";
 import { parseMeta } from "./raw-meta.ts";
 import { selectInputs } from "./select-inputs.ts";
-import { buildZip, rawMetaJson } from "./testing/build-zip.ts";
+import { buildZip, rawMetaJson } from "../../test/fixtures/build-zip.ts";
 
 const A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
 const B = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb";

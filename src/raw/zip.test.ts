@@ -8,7 +8,7 @@ import { afterEach, beforeEach, suite, test } from "node:test";
 import * as fc from "fast-check";
 
 import { WhiskersError } from "../errors.ts";
-import { buildZip, rawMetaJson, type ZipEntry } from "./testing/build-zip.ts";
+import { buildZip, rawMetaJson, type ZipEntry } from "../../test/fixtures/build-zip.ts";
 import { zipInputs } from "./zip.ts";
 
 const A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";

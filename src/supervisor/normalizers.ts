@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import path from "node:path";
 
 import type { Package } from "../domain/package.ts";
@@ -5,8 +6,9 @@ import { fileTroubleOf, messageOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
 import type { Catalogue } from "../packages/catalogue.ts";
 import { findPackageFolders, isPackage } from "../packages/find-package-folders.ts";
+import { absoluteReference, isImageReference } from "../packages/open-reference.ts";
 
-/** The normalizers that this process runs, by id, and any package folder by its path. */
+/** The normalizers that this process runs, by id, and any package by its path or image reference. */
 export interface Normalizers extends Catalogue {
   /** Ids, sorted. */
   readonly ids: readonly string[];
@@ -31,7 +33,7 @@ interface Entry {
 }
 
 /**
- * Opens package folders, and the package folders in folders.
+ * Opens packages: folders, ZIPs and images, and the package folders in folders.
  * @throws WhiskersError `config-invalid` a path is none, or two packages have one id; else as `Catalogue.open`
  */
 export async function openNormalizers(paths: readonly string[], catalogue: Catalogue): Promise<Normalizers> {
@@ -46,7 +48,7 @@ export async function openNormalizers(paths: readonly string[], catalogue: Catal
     get ids() {
       return [...byId.keys()].toSorted();
     },
-    has: (reference) => byId.has(reference) || path.isAbsolute(reference),
+    has: (reference) => byId.has(reference) || path.isAbsolute(reference) || isImageReference(reference),
     async open(reference) {
       return byId.get(reference)?.pkg ?? catalogue.open(reference);
     },
@@ -106,8 +108,11 @@ async function allFolders(paths: readonly string[]): Promise<readonly string[]> 
 }
 
 async function packageFolders(given: string): Promise<readonly string[]> {
-  const folder = path.resolve(given);
+  const folder = absoluteReference(given);
+  if (!path.isAbsolute(folder)) return [folder];
   if (await isPackage(folder)) return [folder];
+  // A ZIP, or the archive of an image.
+  if (await isFile(folder)) return [folder];
   const found = await findPackageFolders(folder).catch((cause: unknown) => {
     const message = `WHISKERS_NORMALIZERS: ${given}: ${fileTroubleOf(cause)}`;
     throw new WhiskersError("config-invalid", message, { cause });
@@ -116,4 +121,11 @@ async function packageFolders(given: string): Promise<readonly string[]> {
     throw new WhiskersError("config-invalid", `WHISKERS_NORMALIZERS: no package in ${given}`);
   }
   return found;
+}
+
+function isFile(file: string): Promise<boolean> {
+  return stat(file).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
 }

@@ -8,7 +8,7 @@ import { after, before, suite, test } from "node:test";
 
 import { Ajv2020 } from "ajv/dist/2020.js";
 
-import { buildZip, rawMetaJson } from "../../src/raw/testing/build-zip.ts";
+import { buildZip, rawMetaJson } from "../fixtures/build-zip.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const WHISKERS = path.join(ROOT, "whiskers");

@@ -1,15 +1,15 @@
 /** Base roots: made from Debian's packages, found by the catalogue, listed and removed by the command. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Stats } from "node:fs";
 import path from "node:path";
 import { after, describe, it } from "node:test";
 
 import { openCatalogue } from "../../src/packages/catalogue.ts";
 import { digestTree } from "../../src/packages/roots/digest-tree.ts";
-import { findRoot, rootFile } from "../../src/packages/roots/root-store.ts";
-import { baseRoot, ROOTS_HOME } from "../fixtures/base-root.ts";
+import { findRoot } from "../../src/packages/roots/root-store.ts";
+import { baseRoot, ROOTS_HOME, shareRoot } from "../fixtures/base-root.ts";
 
 const WHISKERS = path.resolve(import.meta.dirname, "../../whiskers");
 
@@ -56,7 +56,7 @@ describe("base roots", { timeout: 10 * 60_000 }, () => {
     assert.equal(await open("machine", home), null);
     assert.equal(await open("auto", home), null, "there is none");
     await assert.rejects(open("required", home), /whiskers root make python:3\.11/u);
-    share(home, "python:3.11");
+    await shareRoot(home, "python:3.11");
     assert.deepEqual(await open("auto", home), {
       ...root,
       folder: root.folder.replace(ROOTS_HOME, home),
@@ -67,7 +67,7 @@ describe("base roots", { timeout: 10 * 60_000 }, () => {
   it("is listed and removed by `whiskers root`", async () => {
     await baseRoot("python:3.11");
     const home = path.join(folder, "other-home");
-    share(home, "python:3.11");
+    await shareRoot(home, "python:3.11");
     const whiskers = (...args: readonly string[]) =>
       spawnSync(WHISKERS, ["root", ...args], {
         encoding: "utf8",
@@ -87,14 +87,6 @@ describe("base roots", { timeout: 10 * 60_000 }, () => {
     assert.equal(whiskers("remove", "python:3.11").status, 2);
   });
 });
-
-/** Another home with the same root, by hard links: making one takes its time. */
-function share(home: string, name: string): void {
-  const target = rootFile(home, name);
-  mkdirSync(path.dirname(target), { recursive: true });
-  writeFileSync(target, readFileSync(rootFile(ROOTS_HOME, name)));
-  execFileSync("cp", ["-al", path.join(ROOTS_HOME, "roots/trees"), path.join(home, "roots")]);
-}
 
 function* walk(folder: string): Generator<Stats> {
   for (const name of readdirSync(folder)) {

@@ -23,8 +23,8 @@ from .run import execute, next_run
 
 
 def main():
-    fd_in, fd_out = _take_streams()
-    _find_modules()
+    fd_in, fd_out = take_streams()
+    find_modules()
     try:
         if os.environ.get("WHISKERS_SHARED") == "1":
             _serve_shared(fd_in, fd_out)
@@ -35,7 +35,7 @@ def main():
         os._exit(frames.EXIT_BAD_INPUT)
 
 
-def _take_streams():
+def take_streams():
     """Moves the protocol's stream to other descriptors: what the normalizer prints becomes its log."""
     fd_in = os.dup(0)
     fd_out = os.dup(1)
@@ -48,7 +48,7 @@ def _take_streams():
     return fd_in, fd_out
 
 
-def _find_modules():
+def find_modules():
     """The interpreter starts with -S, which saves the reading of every *.pth file: only folders are added.
 
     A virtual environment needs the full treatment. What the package asks for goes before what the machine has.

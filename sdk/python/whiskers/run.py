@@ -164,7 +164,7 @@ def execute(function, fd, number, request, raws):
     raw = raws[0].content if raws else b""
     log.attach(run)
     try:
-        _collect(run, function(meta, raw))
+        collect(run, function(meta, raw))
         run.finish()
         end, payload = frames.DONE, b'{"records":%d}' % run.count
     except BaseException as error:
@@ -179,7 +179,7 @@ def execute(function, fd, number, request, raws):
     run.send(end, payload)
 
 
-def _collect(run, result):
+def collect(run, result):
     if hasattr(result, "__await__") or hasattr(result, "__aiter__"):
         import asyncio
 

@@ -17,7 +17,7 @@ export interface Images extends AsyncDisposable {
 }
 
 /** @throws WhiskersError `config-invalid`, `store-unusable` */
-export async function openImages({ env, settings }: Context): Promise<Images> {
+export async function openImages({ env, settings }: Pick<Context, "env" | "settings">): Promise<Images> {
   const { registryMirrors, insecureRegistries, registryCa } = readImageSettings(env);
   const store = await openImageStore(settings().home);
   const client = openRegistryClient({

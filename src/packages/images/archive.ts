@@ -5,6 +5,7 @@ import path from "node:path";
 
 import { fileTroubleOf } from "../../domain/unknown.ts";
 import { WhiskersError } from "../../errors.ts";
+import { dockerManifest } from "./docker-manifest.ts";
 import { createTarReader, type TarEntry } from "./tar-reader.ts";
 import { tarHeader, tarPadding } from "./tar-header.ts";
 
@@ -76,6 +77,10 @@ export async function writeArchive(folder: string, file: string, signal: AbortSi
       await out.writeFile(createReadStream(path.join(folder, name), { highWaterMark: CHUNK_BYTES }));
       await out.writeFile(tarPadding(size));
     }
+    const forDocker = await dockerManifest(folder);
+    await out.writeFile(tarHeader("manifest.json", forDocker.length));
+    await out.writeFile(forDocker);
+    await out.writeFile(tarPadding(forDocker.length));
     await out.writeFile(Buffer.alloc(1024));
     await out.sync();
     await rename(draft, file);

@@ -24,8 +24,8 @@ export async function wantedRoot(guest: Guest, home: string, policy: RootPolicy)
 
 const PHP_OF_ROOT = "8.2";
 
-/** Only what a manifest says is taken for a wish: `python` alone wants no certain one. */
-function rootNameOf(guest: Guest): string | null {
+/** The base root that a package names. Only what a manifest says is taken for a wish: `python` alone wants no certain one. */
+export function rootNameOf(guest: Guest): string | null {
   switch (guest.kind) {
     case "python":
       return guest.version === null ? null : `python:${guest.version}`;

@@ -1,0 +1,4 @@
+import path from "node:path";
+
+/** Holds `python/` and `typescript/`. */
+export const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
