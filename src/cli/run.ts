@@ -21,8 +21,8 @@ export const command: Command = {
 
 Runs a normalizer in a sandbox and shows what comes out. Nothing is sent anywhere.
 
-PACKAGE is a folder with a normalizer.json, a ZIP of one, or an image: NAME:TAG or NAME@DIGEST (pulled when it is
-not here), oci:FOLDER or FILE.tar. INPUT is a raw file, a folder of raw files, the ZIP that
+PACKAGE is a folder with a normalizer.json, a ZIP of one, or an image: NAME:TAG or NAME@DIGEST (pulled
+when it is not here), oci:FOLDER or FILE.tar. INPUT is a raw file, a folder of raw files, the ZIP that
 OpenKAT lets you download, or - for standard input; any number of them.
 
   --json               one JSON document with everything (protocol/schemas/run-document.json)
