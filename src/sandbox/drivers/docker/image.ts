@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import path from "node:path/posix";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -14,22 +14,20 @@ import type { TarEntry } from "./tar.ts";
 
 /** Of an image of ours, as `docker images` shows it. Nothing runs by name: names can be moved. */
 const REPOSITORY = "whiskers-sandbox";
-/** A base root is some 100 MB, and the engine unpacks it twice. */
+/** An engine that is busy unpacks slowly. */
 const LOAD_TIMEOUT_MS = 300_000;
 /** As image configurations name architectures. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** What an image is made from: equal parts make an image with the same digest, on every machine. */
 export interface ImageParts {
-  /** For people: `this machine`, `python:3.11`. */
+  /** For people: what is in it. */
   readonly description: string;
   /** From the lowest up. */
   readonly layers: readonly LayerParts[];
 }
 
 export interface LayerParts {
-  /** Names the content, when that costs less than reading it: what is known of the layer is then kept by it. */
-  readonly key: string | null;
   entries(): AsyncIterable<TarEntry> | Iterable<TarEntry>;
 }
 
@@ -49,18 +47,10 @@ export async function provideImage(
   const draft = path.join(folders.stateDirectory, folders.draftName);
   await mkdir(draft, { recursive: true });
   try {
-    const layers = await Promise.all(
-      parts.layers.map((one) => makeLayer(one, draft, folders.stateDirectory)),
-    );
+    const layers = await Promise.all(parts.layers.map((one) => writeLayer(one, draft)));
     const image = imageOf(parts, layers);
     if (await hasImage(engine, image.id)) return image.id;
-    try {
-      await load(engine, image, layers);
-    } catch (error) {
-      // The engine has not, or no longer, what it was spared.
-      if (layers.every(({ file }) => file !== null)) throw error;
-      await load(engine, image, await Promise.all(parts.layers.map((one) => writeLayer(one, draft))));
-    }
+    await load(engine, image, layers);
     return await idOf(engine, image.tag, layers);
   } finally {
     await rm(draft, { recursive: true, force: true });
@@ -69,8 +59,8 @@ export async function provideImage(
 
 interface Layer {
   readonly diffId: string;
-  /** The archive; null: it was read before, and the engine has most likely kept it. */
-  readonly file: string | null;
+  /** The archive. */
+  readonly file: string;
   readonly sizeBytes: number;
 }
 
@@ -78,17 +68,6 @@ interface Image {
   readonly id: string;
   readonly tag: string;
   readonly config: Buffer;
-}
-
-async function makeLayer(parts: LayerParts, draft: string, stateDirectory: string): Promise<Layer> {
-  if (parts.key === null) return writeLayer(parts, draft);
-  const memory = path.join(stateDirectory, `layer-${parts.key.replace(/[^0-9a-f]/gu, "")}`);
-  const diffId = await readFile(memory, "utf8").catch(() => null);
-  if (diffId !== null && /^sha256:[0-9a-f]{64}$/u.test(diffId)) return { diffId, file: null, sizeBytes: 0 };
-  const layer = await writeLayer(parts, draft);
-  await writeFile(path.join(draft, "diff-id"), layer.diffId);
-  await rename(path.join(draft, "diff-id"), memory);
-  return layer;
 }
 
 /** On disk: its digest has to be known before the archive that it is in begins. */
@@ -134,19 +113,13 @@ function archive({ id, tag, config }: Image, layers: readonly Layer[]): readonly
   return [
     { kind: "file", path: "manifest.json", mode: 0o644, content: Buffer.from(JSON.stringify(manifest)) },
     { kind: "file", path: configName, mode: 0o644, content: config },
-    ...layers.flatMap((layer): readonly TarEntry[] =>
-      layer.file === null
-        ? []
-        : [
-            {
-              kind: "copy",
-              path: nameOf(layer),
-              mode: 0o644,
-              source: layer.file,
-              sizeBytes: layer.sizeBytes,
-            },
-          ],
-    ),
+    ...layers.map((layer): TarEntry => ({
+      kind: "copy",
+      path: nameOf(layer),
+      mode: 0o644,
+      source: layer.file,
+      sizeBytes: layer.sizeBytes,
+    })),
   ];
 }
 

@@ -1,6 +1,5 @@
 import type { Package } from "../../../domain/package.ts";
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
-import { WhiskersError } from "../../../errors.ts";
 import type { Prepared } from "../../driver.ts";
 import { prepareView } from "../../view/prepare-view.ts";
 import type { ViewHost } from "../../view/view-host.ts";
@@ -8,7 +7,6 @@ import type { DockerOptions } from "./create-docker-driver.ts";
 import type { Host } from "./host.ts";
 import { launchSandbox } from "./open.ts";
 import type { Filesystem } from "./open.ts";
-import { rootFilesystem } from "./root-filesystem.ts";
 import { makeEntries, viewFilesystem } from "./view-filesystem.ts";
 
 export interface PreparedPackage extends Prepared, Filesystem {
@@ -24,18 +22,8 @@ export async function preparePackage(
   host: Host,
   options: DockerOptions,
 ): Promise<PreparedPackage> {
-  if (host.sharesFiles) {
-    const view = await prepareView(pkg, viewHost(host), options.python);
-    return { ...view, ...viewFilesystem(view.entries, host) };
-  }
-  if (pkg.root === null) {
-    const message = `the engine does not share this machine's files, so ${pkg.manifest.id} needs a root filesystem: whiskers root make`;
-    throw new WhiskersError("environment-missing", message);
-  }
-  const filesystem = await rootFilesystem(pkg, pkg.root, host);
-  await filesystem.provideImage(false);
-  const environment = { name: pkg.root.name, version: "", digest: pkg.root.digest };
-  return { pkg, environment, ...filesystem, interpreter: null, compileCacheFolder: null };
+  const view = await prepareView(pkg, viewHost(host), options.python);
+  return { ...view, ...viewFilesystem(view.entries, host) };
 }
 
 /** Makes views for this driver's containers, and in them. */

@@ -28,7 +28,6 @@ export interface Facts {
   /** It runs on the kernel of this machine. */
   readonly sharesKernel: boolean;
   readonly cgroups: ContainerCgroups | null;
-  readonly sharesFiles: boolean;
 }
 
 export type SelfCheck =
@@ -63,8 +62,7 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
     sandbox = await launchSandbox(filesystem, command, { limits, files: [] }, host);
     const said = await readUntilEnd(sandbox);
     if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
-    const facts = collect(said, await outside(sandbox, host));
-    return { works: true, facts: { ...facts, sharesFiles: true } };
+    return { works: true, facts: collect(said, await outside(sandbox, host)) };
   } catch (error) {
     return { works: false, reason: messageOf(error) };
   } finally {
@@ -133,7 +131,7 @@ async function outside({ container }: DockerSandbox, { engine }: Host): Promise<
   return cgroups === null ? null : { pid, cgroups };
 }
 
-function collect(said: string, seen: Outside | null): Omit<Facts, "sharesFiles"> {
+function collect(said: string, seen: Outside | null): Facts {
   const lines = said.split("\n");
   const about = (topic: string): readonly string[] =>
     lines.filter((line) => line.startsWith(`${topic} `)).map((line) => line.slice(topic.length + 1));

@@ -36,7 +36,7 @@ export function findShell(rootFolder: string): string {
  * nothing but links and /etc, which the engine has to put files of its own into.
  */
 export function viewFilesystem(entries: readonly Entry[], host: Host): Filesystem {
-  const layers = [{ key: null, entries: () => layerOf(entries) }];
+  const layers = [{ entries: () => layerOf(entries) }];
   return {
     entries: entries.filter((entry) => !isEtc(entry)),
     provideImage: rememberedImage({ description: "links and /etc", layers }, host),
