@@ -1,6 +1,7 @@
 /**
  * ./dev bench: what SPECIFICATION.md promises about time, measured in one run.
- * --json prints one document; --quick measures less; --check exits 1 when a promise is broken.
+ * --json prints one document; --quick measures less; --check exits 1 when a promise is broken; --supervise measures
+ * the supervisor at work too, which takes minutes.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -14,13 +15,19 @@ import type { Driver } from "../src/sandbox/driver.ts";
 import { measureLargeRaw } from "./measure-large-raw.ts";
 import { measureOverhead, type OverheadRow } from "./measure-overhead.ts";
 import { measureRecords } from "./measure-records.ts";
+import { measureSupervise, type SuperviseFigures } from "./measure-supervise.ts";
 import { judgePromises, type Verdict } from "./promises.ts";
 
 await main();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { json: { type: "boolean" }, quick: { type: "boolean" }, check: { type: "boolean" } },
+    options: {
+      json: { type: "boolean" },
+      quick: { type: "boolean" },
+      check: { type: "boolean" },
+      supervise: { type: "boolean" },
+    },
   });
   const quick = values.quick === true;
   const home = mkdtempSync(join(tmpdir(), "whiskers-bench-home-"));
@@ -37,7 +44,8 @@ async function main(): Promise<void> {
     const records = await measureRecords(quick ? 20_000 : 100_000);
     const largeRaw = await measureLargeRaw({ drivers, home, megabytes: quick ? 50 : 200 });
     const verdicts = judgePromises({ overhead, records, largeRaw });
-    const report = { machine: machine(python), overhead, records, largeRaw, verdicts };
+    const supervise = values.supervise === true ? await superviseRows(quick ? 400 : 3000) : [];
+    const report = { machine: machine(python), overhead, records, largeRaw, supervise, verdicts };
     process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : asText(report));
     if (values.check === true && verdicts.some(({ kept }) => !kept)) process.exitCode = 1;
   } finally {
@@ -68,6 +76,16 @@ function driversFor(home: string, python: string): readonly Driver[] {
   ];
 }
 
+/** Both state policies on both databases. */
+async function superviseRows(tasks: number): Promise<readonly SuperviseFigures[]> {
+  const rows: SuperviseFigures[] = [];
+  for (const database of ["server", "embedded"] as const) {
+    for (const state of ["reuse", "fork"] as const)
+      rows.push(await measureSupervise({ tasks, warmUp: Math.ceil(tasks / 4), state, slots: 4, database }));
+  }
+  return rows;
+}
+
 /** The same interpreter inside and outside, so that only the sandbox differs. */
 function systemPython(): string {
   return existsSync("/usr/bin/python3")
@@ -91,6 +109,7 @@ function asText(report: {
   readonly overhead: readonly OverheadRow[];
   readonly records: Awaited<ReturnType<typeof measureRecords>>;
   readonly largeRaw: Awaited<ReturnType<typeof measureLargeRaw>>;
+  readonly supervise: readonly SuperviseFigures[];
   readonly verdicts: readonly Verdict[];
 }): string {
   const machineLine = Object.entries(report.machine)
@@ -116,11 +135,32 @@ function asText(report: {
     `records: ${records.objects} objects validated at ${Math.round(records.objectsPerSecond)} a second (JSON.parse alone: ${Math.round(records.parsedPerSecond)})`,
     `raw file of ${largeRaw.megabytes} MB: ${Math.round(largeRaw.megabytesPerSecond)} MB/s; the host grew by ${Math.round(largeRaw.hostGrowthMegabytes)} MB`,
     "",
+    ...superviseTable(report.supervise),
     ...report.verdicts.map(
       ({ promise, measured, kept }) => `${kept ? "kept  " : "BROKEN"} ${promise}: ${measured}`,
     ),
     "",
   ].join("\n");
+}
+
+function superviseTable(rows: readonly SuperviseFigures[]): readonly string[] {
+  if (rows.length === 0) return [];
+  return [
+    "supervisor   database  tasks/s  processor ms/task: supervisor sandboxes database services  peak MB",
+    ...rows.map(({ state, database, tasksPerSecond, cpuMsPerTask: cpu, memory }) =>
+      [
+        state.padEnd(12),
+        database.padEnd(9),
+        tasksPerSecond.toFixed(0).padStart(7),
+        cpu.supervisor.toFixed(2).padStart(30),
+        cpu.sandboxes.toFixed(2).padStart(9),
+        cpu.database.toFixed(2).padStart(8),
+        cpu.services.toFixed(2).padStart(8),
+        (memory.peakBytes / 1024 ** 2).toFixed(0).padStart(8),
+      ].join(" "),
+    ),
+    "",
+  ];
 }
 
 function number(ms: number): string {

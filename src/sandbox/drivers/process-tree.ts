@@ -28,10 +28,11 @@ export function startOf(pid: number): string | null {
   return statFields(pid)?.[19] ?? null;
 }
 
-/** User and system time of the process and of its ended children, milliseconds. */
-export function cpuMsOf(pid: number): number {
+/** User and system time of the process and, unless it is wanted alone, of its ended children, milliseconds. */
+export function cpuMsOf(pid: number, which: "with children" | "alone" = "with children"): number {
   const fields = statFields(pid) ?? [];
-  const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index] ?? 0), 0);
+  const wanted = which === "alone" ? [11, 12] : [11, 12, 13, 14];
+  const ticks = wanted.reduce((sum, index) => sum + Number(fields[index] ?? 0), 0);
   return (ticks * 1000) / CLOCK_TICKS_PER_SECOND;
 }
 

@@ -107,7 +107,10 @@ export class WatchdogMeter implements Meter {
   #look(): void {
     const pids = this.#initPid === null ? [] : listTree(this.#initPid);
     if (pids.length === 0) return;
-    this.#cpuMs = Math.max(this.#cpuMs, sum(pids, cpuMsOf));
+    this.#cpuMs = Math.max(
+      this.#cpuMs,
+      sum(pids, (pid) => cpuMsOf(pid)),
+    );
     let bytes = sum(pids, residentBytesOf);
     // Forked processes share most of their pages: look closer before judging.
     if (bytes > this.#memoryBytes) bytes = sum(pids, proportionalBytesOf);

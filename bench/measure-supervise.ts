@@ -1,0 +1,228 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { cpuMsOf, listTree, residentBytesOf } from "../src/sandbox/drivers/process-tree.ts";
+import { startPostgres } from "../test/fixtures/postgres-server.ts";
+
+const ROOT = path.resolve(import.meta.dirname, "..");
+const MAIN = path.join(ROOT, "src/cli/main.ts");
+/** Between two looks at how far it is, milliseconds. */
+const LOOK_MS = 20;
+/** A measurement in which nothing arrives for so long is over, milliseconds. */
+const STUCK_MS = 60_000;
+/** As the launcher has them. */
+const NODE_OPTIONS = ["--max-semi-space-size=8"];
+const DELIVERED = '"msg":"delivered"';
+
+export interface SuperviseBench {
+  /** Tasks that are measured. */
+  readonly tasks: number;
+  /** Tasks before them, until everything is warm. */
+  readonly warmUp: number;
+  readonly state: "reuse" | "fork";
+  readonly slots: number;
+  readonly database: "server" | "embedded";
+  /** Between two measurements of memory, tasks; default: none but the last. */
+  readonly memoryEvery?: number;
+  /** Where the supervisor writes a profile of its processor time. */
+  readonly profileFolder?: string;
+}
+
+export interface SuperviseFigures {
+  readonly state: SuperviseBench["state"];
+  readonly database: SuperviseBench["database"];
+  readonly slots: number;
+  readonly tasks: number;
+  readonly tasksPerSecond: number;
+  /** Processor time for each task, user and system, milliseconds, of everything that shares the machine. */
+  readonly cpuMsPerTask: {
+    /** The supervisor's own process; with the embedded database, that too. */
+    readonly supervisor: number;
+    readonly sandboxes: number;
+    /** PostgreSQL's server; 0 where it is embedded. */
+    readonly database: number;
+    /** mock-openkat. */
+    readonly services: number;
+  };
+  /** Resident memory of the supervisor's own process. */
+  readonly memory: {
+    readonly peakBytes: number;
+    readonly curve: readonly { readonly tasks: number; readonly bytes: number }[];
+  };
+}
+
+/**
+ * `whiskers supervise` at work on trivial tasks (20 bytes in, 3 objects out), all queued before it begins, with
+ * mock-openkat and PostgreSQL in processes of their own on the same machine.
+ */
+export async function measureSupervise(bench: SuperviseBench): Promise<SuperviseFigures> {
+  const home = mkdtempSync(path.join(tmpdir(), "whiskers-bench-"));
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => {
+    rmSync(home, { recursive: true, force: true });
+  });
+  const server = bench.database === "server" ? undo.use(await startPostgres()) : null;
+  const databaseUrl = await server?.createDatabase();
+  const mock = startMock(bench.warmUp + bench.tasks);
+  undo.defer(() => end(mock));
+  const settings = await settingsOf(mock);
+  const log = path.join(home, "log");
+  const supervisor = startSupervisor(bench, home, log, {
+    ...settings,
+    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+  });
+  undo.defer(() => end(supervisor));
+  const progress = new Progress(log, supervisor);
+  undo.defer(() => {
+    progress.close();
+  });
+
+  const cpu = (): SuperviseFigures["cpuMsPerTask"] => ({
+    supervisor: cpuMsOf(pidOf(supervisor), "alone"),
+    sandboxes: sum(listTree(pidOf(supervisor)).slice(1), (pid) => cpuMsOf(pid)),
+    database: server === null ? 0 : sum(listTree(server.pid), (pid) => cpuMsOf(pid)),
+    services: cpuMsOf(pidOf(mock), "alone"),
+  });
+  await progress.until(bench.warmUp);
+  const first = { tasks: progress.delivered, ms: performance.now(), cpu: cpu() };
+  const curve: { readonly tasks: number; readonly bytes: number }[] = [];
+  const step = bench.memoryEvery ?? bench.tasks;
+  for (let at = step; at <= bench.tasks; at += step) {
+    await progress.until(bench.warmUp + at);
+    curve.push({ tasks: at, bytes: residentBytesOf(pidOf(supervisor)) });
+  }
+  const tasks = progress.delivered - first.tasks;
+  const seconds = (performance.now() - first.ms) / 1000;
+  const last = cpu();
+  const each = (key: keyof typeof last): number => (last[key] - first.cpu[key]) / tasks;
+  return {
+    state: bench.state,
+    database: bench.database,
+    slots: bench.slots,
+    tasks,
+    tasksPerSecond: tasks / seconds,
+    cpuMsPerTask: {
+      supervisor: each("supervisor"),
+      sandboxes: each("sandboxes"),
+      database: each("database"),
+      services: each("services"),
+    },
+    memory: { peakBytes: peakBytesOf(pidOf(supervisor)), curve },
+  };
+}
+
+/** Reads a log that another process writes, without being woken by every line. */
+class Progress {
+  delivered = 0;
+  readonly #file: number;
+  readonly #supervisor: ChildProcess;
+  readonly #buffer = Buffer.alloc(1024 * 1024);
+  #at = 0;
+  #rest = "";
+
+  constructor(log: string, supervisor: ChildProcess) {
+    this.#file = openSync(log, "r");
+    this.#supervisor = supervisor;
+  }
+
+  async until(count: number): Promise<void> {
+    let movedMs = performance.now();
+    for (;;) {
+      if (this.#read()) movedMs = performance.now();
+      if (this.delivered >= count) return;
+      if (this.#supervisor.exitCode !== null) throw new Error(`it ended: ${this.#rest}`);
+      if (performance.now() - movedMs > STUCK_MS)
+        throw new Error(`stuck after ${this.delivered}: ${this.#rest}`);
+      await sleep(LOOK_MS);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #read(): boolean {
+    const length = readSync(this.#file, this.#buffer, 0, this.#buffer.length, this.#at);
+    this.#at += length;
+    const lines = (this.#rest + this.#buffer.toString("utf8", 0, length)).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line.includes(DELIVERED)) this.delivered += 1;
+      else if (!line.includes('"level":"info"')) process.stderr.write(`${line}\n`);
+    }
+    return length > 0;
+  }
+}
+
+function startMock(tasks: number): ChildProcess {
+  const fill = ["--fill", String(tasks), "--normalizer", "bench", "--raw", "a.example\nb.example\n"];
+  return spawn(process.execPath, [MAIN, "mock-openkat", ...fill], { stdio: ["ignore", "pipe", "inherit"] });
+}
+
+async function settingsOf(mock: ChildProcess): Promise<Readonly<Record<string, string>>> {
+  const settings: Record<string, string> = {};
+  if (mock.stdout === null) throw new Error("no stdout");
+  for await (const line of createInterface(mock.stdout)) {
+    const found = /^export (?<name>\w+)=(?<value>.*)$/u.exec(line)?.groups;
+    if (found !== undefined) settings[found["name"] ?? ""] = found["value"] ?? "";
+    if (line.startsWith("#")) break;
+  }
+  return settings;
+}
+
+function startSupervisor(
+  bench: SuperviseBench,
+  home: string,
+  log: string,
+  settings: Readonly<Record<string, string>>,
+): ChildProcess {
+  const profile =
+    bench.profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${bench.profileFolder}`];
+  const file = openSync(log, "w");
+  try {
+    return spawn(process.execPath, [...NODE_OPTIONS, ...profile, MAIN, "supervise"], {
+      stdio: ["ignore", "ignore", file],
+      env: {
+        PATH: process.env["PATH"],
+        HOME: home,
+        NODE_COMPILE_CACHE: path.join(ROOT, "node_modules/.cache/whiskers"),
+        WHISKERS_HOME: home,
+        WHISKERS_NORMALIZERS: path.join(ROOT, "bench/normalizer"),
+        WHISKERS_SLOTS: String(bench.slots),
+        WHISKERS_STATE: bench.state,
+        ...settings,
+      },
+    });
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** In order, within a few seconds; then at once. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+  await ended;
+  clearTimeout(timer);
+}
+
+function pidOf(child: ChildProcess): number {
+  if (child.pid === undefined) throw new Error("it was not started");
+  return child.pid;
+}
+
+function peakBytesOf(pid: number): number {
+  const found = /^VmHWM:\s+(?<kib>\d+) kB$/mu.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(found?.groups?.["kib"] ?? 0) * 1024;
+}
+
+function sum(pids: readonly number[], measure: (pid: number) => number): number {
+  return pids.reduce((total, pid) => total + measure(pid), 0);
+}
