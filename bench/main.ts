@@ -10,6 +10,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { createInlineDriver } from "../src/sandbox/drivers/inline/create-inline-driver.ts";
+import { createOciDriver } from "../src/sandbox/drivers/oci/create-oci-driver.ts";
 import { createSubprocessDriver } from "../src/sandbox/drivers/subprocess/create-subprocess-driver.ts";
 import type { Driver } from "../src/sandbox/driver.ts";
 import { measureLargeRaw } from "./measure-large-raw.ts";
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), "whiskers-bench-home-"));
   try {
     const python = systemPython();
-    const drivers = driversFor(home, python);
+    const drivers = driversFor(home, python, quick);
     const overhead = await measureOverhead({
       drivers,
       python,
@@ -54,7 +55,7 @@ async function main(): Promise<void> {
 }
 
 /** Every way to run a guest here. The two ways of making a sandbox are measured side by side. */
-function driversFor(home: string, python: string): readonly Driver[] {
+function driversFor(home: string, python: string, quick: boolean): readonly Driver[] {
   const common = {
     stateDirectory: join(home, "state"),
     sdkFolder: resolve(import.meta.dirname, "../sdk"),
@@ -72,6 +73,10 @@ function driversFor(home: string, python: string): readonly Driver[] {
   return [
     renamed(createSubprocessDriver({ ...common, variant: "bubblewrap" }), "bubblewrap"),
     renamed(createSubprocessDriver({ ...common, variant: "util-linux" }), "util-linux"),
+    // Containers take long to start: not in a short run.
+    ...(quick ? [] : ["runc", "runsc"]).map((runtime) =>
+      renamed(createOciDriver({ ...common, runtime }), `oci (${runtime})`),
+    ),
     createInlineDriver(common),
   ];
 }

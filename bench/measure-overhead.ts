@@ -114,8 +114,9 @@ async function everyWay(
     },
   ];
   for (const driver of options.drivers) {
-    const { name, capabilities } = driver;
     if (!(await driver.probe()).available) continue;
+    // A driver may know only by trying what it can do here.
+    const { name, capabilities } = driver;
     if (capabilities.guests.includes("command")) {
       ways.push({
         row: { language: "python", runtime: name, how: "bare" },

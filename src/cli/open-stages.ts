@@ -7,6 +7,7 @@ import { openCollector } from "../records/collector.ts";
 import type { Stages } from "../run-task.ts";
 import { createDockerDriver } from "../sandbox/drivers/docker/create-docker-driver.ts";
 import { createInlineDriver } from "../sandbox/drivers/inline/create-inline-driver.ts";
+import { createOciDriver } from "../sandbox/drivers/oci/create-oci-driver.ts";
 import { createSubprocessDriver } from "../sandbox/drivers/subprocess/create-subprocess-driver.ts";
 import { SDK_FOLDER } from "./sdk-folder.ts";
 import { openPackages } from "./open-packages.ts";
@@ -14,7 +15,7 @@ import { openSandboxes } from "../sandbox/sandboxes.ts";
 
 /** The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here. */
 export function openStages(settings: Settings, fetch: Stages["fetch"]): Stages & AsyncDisposable {
-  const { home, subprocess, python, dockerHost, dockerRuntime } = settings;
+  const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime } = settings;
   const packages = openPackages(settings, "run");
   const common = {
     sdkFolder: SDK_FOLDER,
@@ -25,6 +26,7 @@ export function openStages(settings: Settings, fetch: Stages["fetch"]): Stages &
   const sandboxes = openSandboxes({
     drivers: [
       createSubprocessDriver({ ...common, variant: subprocess }),
+      createOciDriver({ ...common, runtime: ociRuntime }),
       createDockerDriver({
         ...common,
         stateDirectory: path.join(home, "runtimes", "docker"),

@@ -18,6 +18,8 @@ export interface Settings {
   readonly state: "auto" | "fresh" | "fork" | "reuse";
   /** Which tools make the sandbox of the `subprocess` runtime. */
   readonly subprocess: "auto" | "bubblewrap" | "util-linux";
+  /** Name or path of the OCI runtime of the `oci` runtime, or `auto`. */
+  readonly ociRuntime: string;
   /** Whether packages run on the base root of their environment: `whiskers root`. */
   readonly roots: "auto" | "machine" | "required";
   /** Where the engine of the `docker` runtime listens, `unix:///...`; null: the usual places. */
@@ -61,6 +63,14 @@ export const SETTINGS: SettingTable<Settings> = {
     description: "Tools that make the sandbox of the subprocess runtime; auto is bubblewrap when it works.",
     expects: SUBPROCESS_TOOLS.join(", "),
     parse: (text) => SUBPROCESS_TOOLS.find((tools) => tools === text),
+    otherwise: () => "auto",
+  },
+  ociRuntime: {
+    name: "WHISKERS_OCI_RUNTIME",
+    description:
+      "Program of the oci runtime; auto is the strongest that works: kata-runtime, runsc, crun, runc.",
+    expects: "a name such as runc or runsc, or an absolute path",
+    parse: (text) => (/^(?:\/[^\0]+|[a-z][a-z0-9.-]{0,63})$/u.test(text) ? text : undefined),
     otherwise: () => "auto",
   },
   roots: {

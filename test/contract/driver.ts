@@ -9,7 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
 import type { Limits } from "../../src/domain/limits.ts";
-import type { Guest, Package } from "../../src/domain/package.ts";
+import type { Guest, Package, Root } from "../../src/domain/package.ts";
 import { WhiskersError } from "../../src/errors.ts";
 import type { Driver, Ending, OpenRequest, Sandbox } from "../../src/sandbox/driver.ts";
 
@@ -22,6 +22,13 @@ export interface DriverFolders {
   readonly sdkFolder: string;
 }
 
+export interface ContractOptions {
+  readonly mustWork?: boolean;
+  readonly ownKernel?: boolean;
+  /** What the packages run on, for Python and commands; default what the machine has. */
+  readonly root?: () => Promise<Root>;
+}
+
 /**
  * Registers the contract's tests for one driver. A part that it cannot have is skipped, with the reason; so is all
  * where the driver does not work, unless it `mustWork` wherever tests run. With an `ownKernel` what runs in a sandbox
@@ -30,12 +37,12 @@ export interface DriverFolders {
 export function driverContract(
   name: string,
   makeDriver: (folders: DriverFolders) => Driver,
-  { mustWork = false, ownKernel = false } = {},
+  { mustWork = false, ownKernel = false, root }: ContractOptions = {},
 ): void {
   describe(`driver contract: ${name}`, { concurrency: 2 }, () => {
     let bench: Bench;
     before(async () => {
-      bench = await openBench(makeDriver);
+      bench = await openBench(makeDriver, (await root?.()) ?? null);
     });
     after(async () => {
       await bench.close();
@@ -73,18 +80,22 @@ export function driverContract(
       }
     });
 
-    test("prepare is idempotent and names the environment", async ({ driver, folder }) => {
-      const pkg = pythonPackage(folder);
+    test("prepare is idempotent and names the environment", async ({ driver, python: pkg }) => {
       const [one, two] = [await driver.prepare(pkg), await driver.prepare(pkg)];
       assert.deepEqual(one.environment, two.environment);
-      assert.equal(one.environment.name, "python");
+      assert.equal(one.environment.name, pkg.root?.name ?? "python");
+      if (pkg.root !== null) assert.equal(one.environment.digest, pkg.root.digest);
       assert.match(one.environment.version, /^3\.\d+\.\d+$/u);
       assert.equal(two.pkg, pkg);
     });
 
     for (const [kind, makePackage] of Object.entries(PROTOCOL_GUESTS)) {
-      test(`a ${kind} guest gets ready, and ends when its input does`, async ({ driver, folder }, t) => {
-        const pkg = makePackage(folder);
+      test(`a ${kind} guest gets ready, and ends when its input does`, async ({
+        driver,
+        folder,
+        python,
+      }, t) => {
+        const pkg = kind === "python" ? python : makePackage(folder);
         if (!driver.capabilities.guests.includes(pkg.manifest.guest.kind)) {
           t.skip(`it starts no ${kind} guests`);
           return;
@@ -341,13 +352,17 @@ interface Bench {
   readonly folder: string;
   readonly stateDirectory: string;
   readonly unavailable: string | null;
+  readonly python: Package;
   readonly command: (argv: readonly string[], guest?: Guest) => Package;
   /** One that imports what its dependencies hold. */
   readonly withDependencies: (kind: "python" | "javascript") => Package;
   readonly close: () => Promise<void>;
 }
 
-async function openBench(makeDriver: (folders: DriverFolders) => Driver): Promise<Bench> {
+async function openBench(
+  makeDriver: (folders: DriverFolders) => Driver,
+  packagesRoot: Root | null,
+): Promise<Bench> {
   const root = mkdtempSync(path.join(tmpdir(), "whiskers-contract-"));
   const folder = path.join(root, "package");
   const stateDirectory = path.join(root, "state");
@@ -364,8 +379,11 @@ async function openBench(makeDriver: (folders: DriverFolders) => Driver): Promis
     folder,
     stateDirectory,
     unavailable: probe.available ? null : `not available here: ${probe.reason}`,
-    command: (argv, guest) =>
-      packageOf(folder, guest ?? { kind: "command", argv }, `command-${(count += 1)}`),
+    python: { ...pythonPackage(folder), root: packagesRoot },
+    command: (argv, guest) => ({
+      ...packageOf(folder, guest ?? { kind: "command", argv }, `command-${(count += 1)}`),
+      root: packagesRoot,
+    }),
     withDependencies: (kind) => dependentPackage(root, kind),
     close: () => {
       rmSync(root, { recursive: true, force: true });

@@ -164,7 +164,8 @@ export const ATTACKS: readonly Attack[] = [
     name: "process-limit",
     group: "resources",
     tries: "more processes and threads than its limit",
-    ends: OK,
+    // A kernel of its own needs memory for each.
+    ends: ["succeeded", "memory-limit"],
     facts: { processes: (value, limits) => Number(value) > 0 && Number(value) <= limits.processes },
   },
   {

@@ -145,7 +145,10 @@ async function openStage(makeDriver: (stateDirectory: string) => Driver, root: R
 async function tryAttack(attack: Attack, state: StatePolicy, stage: Stage): Promise<readonly string[]> {
   const { driver, targets, honest } = stage;
   const limits: Limits = { ...ATTACK_LIMITS, ...attack.limits };
-  const root = attack.root === undefined ? stage.root : await makeHostileRoot(attack.root, targets);
+  const root =
+    attack.root === undefined
+      ? rootFor(attack.name, stage.root)
+      : await makeHostileRoot(attack.root, targets);
   const pkg = makeAttackPackage(attack.name, targets, root);
   const sandboxes = openSandboxes({ drivers: [driver] });
   const over = new AbortController();
@@ -174,6 +177,11 @@ async function tryAttack(attack: Attack, state: StatePolicy, stage: Stage): Prom
   if (troubles.length === 1) throw troubles[0];
   if (troubles.length > 1) throw new AggregateError(troubles, troubles.map(String).join("\n"));
   return runs.map((run) => run.evidence.ending);
+}
+
+/** The root has Python and a shell; JavaScript runs on what the machine has. */
+function rootFor(name: string, root: Root | null): Root | null {
+  return guestKindOf(name) === "javascript" ? null : root;
 }
 
 /** What holds after every attack, whatever it was. */

@@ -22,6 +22,7 @@ export const BASE_PACKAGES: readonly string[] = [
   "libc-bin",
   "perl-base",
   "sed",
+  "util-linux",
 ];
 
 /** By name, as `environment` of a normalizer.json has it. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { codeOf } from "../../domain/unknown.ts";
@@ -43,9 +43,20 @@ export function tryWriteControl(file: string, value: string | number): boolean {
   }
 }
 
+/** Processes in a cgroup and in those below it: a container runtime makes some of its own there. */
 export function readPids(folder: string): readonly number[] {
   const text = readControl(`${folder}/cgroup.procs`) ?? "";
-  return text === "" ? [] : text.split("\n").map(Number);
+  const own = text === "" ? [] : text.split("\n").map(Number);
+  return [...own, ...foldersIn(folder).flatMap(readPids)];
+}
+
+function foldersIn(folder: string): readonly string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => `${folder}/${entry.name}`);
+  } catch {
+    return [];
+  }
 }
 
 export function killPids(pids: readonly number[]): void {
@@ -61,6 +72,7 @@ export function killPids(pids: readonly number[]): void {
 /** Removes an emptying cgroup; `kill` is called until nothing in it lives. A cgroup that is gone is fine. */
 export async function removeCgroup(folder: string, kill: () => void): Promise<void> {
   const giveUpAtMs = performance.now() + REMOVE_WAIT_MS;
+  for (const below of foldersIn(folder)) await removeCgroup(below, kill);
   for (let waitMs = 0.5; ; waitMs = Math.min(20, waitMs * 2)) {
     try {
       rmdirSync(folder);

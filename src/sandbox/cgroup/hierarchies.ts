@@ -36,6 +36,20 @@ export function findHierarchies(cgroupText: string, mountinfoText: string): read
   });
 }
 
+/** The cgroup that this process is in, in every hierarchy of this machine, as folders that it can reach. */
+export function findOwnFolders(cgroupText: string, mountinfoText: string): readonly string[] {
+  const mounts = mountinfoText.split("\n").flatMap(parseMount);
+  return cgroupText.split("\n").flatMap((line) => {
+    const [, number, names = "", own = ""] = /^(\d+):([^:]*):(.*)$/u.exec(line) ?? [];
+    if (number === undefined) return [];
+    const mount = mounts.find((one) =>
+      names === "" ? one.type === "cgroup2" : names.split(",").every((name) => one.options.includes(name)),
+    );
+    const below = mount === undefined ? ".." : path.relative(mount.root, own);
+    return mount === undefined || below.startsWith("..") ? [] : [path.join(mount.folder, below)];
+  });
+}
+
 interface Mount {
   readonly root: string;
   readonly folder: string;

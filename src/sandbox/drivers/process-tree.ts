@@ -17,6 +17,13 @@ export function listByEnvironment(entry: string): readonly number[] {
     );
 }
 
+/** Living processes with an argument that holds this text. */
+export function listByArgument(text: string): readonly number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0 && read(`/proc/${pid}/cmdline`)?.includes(text) === true && isAlive(pid));
+}
+
 /** It runs, or could: not ended, waited for or not. */
 export function isAlive(pid: number): boolean {
   const state = statFields(pid)?.[0];

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, copyFile, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 import { promisify } from "node:util";
 
 import { codeOf } from "../../domain/unknown.ts";
+import { makeFolder } from "./make-folder.ts";
 import type { Python } from "../interpreters.ts";
 
 /** Parts of the SDK that no guest needs. */
@@ -60,12 +61,6 @@ export async function putInPlace(draft: string, target: string): Promise<void> {
     await rm(draft, { recursive: true, force: true });
     if (codeOf(error) !== "ENOTEMPTY" && codeOf(error) !== "EEXIST") throw error;
   }
-}
-
-/** Readable by every user, whatever the umask. */
-export async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await chmod(folder, 0o755);
 }
 
 async function listFiles(root: string, folder: string): Promise<readonly string[]> {

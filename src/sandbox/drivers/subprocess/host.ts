@@ -7,8 +7,9 @@ import type { Protection } from "../../../domain/outcome.ts";
 import type { CgroupParent } from "../../cgroup/cgroup.ts";
 import { openCgroups } from "../../cgroup/open-cgroups.ts";
 import { isStaleSandbox, sandboxNamePrefix } from "../../cgroup/owner.ts";
-import { findAll, findPython } from "../../interpreters.ts";
+import { findAll } from "../../interpreters.ts";
 import type { Python } from "../../interpreters.ts";
+import { rememberPythons } from "../../view/remember-pythons.ts";
 import { writeFilterFile } from "../../seccomp/filter-file.ts";
 import { findBubblewrap } from "./bubblewrap.ts";
 import { SandboxIds } from "./confine.ts";
@@ -16,12 +17,16 @@ import type { Tools } from "./confine.ts";
 import type { SubprocessOptions } from "./create-subprocess-driver.ts";
 import { makeEtcFolder } from "../../view/etc-folder.ts";
 import type { Variant } from "./launch.ts";
-import { inheritedDescriptors } from "./inherited-descriptors.ts";
+import { inheritedDescriptors, shellThatCloses } from "../inherited-descriptors.ts";
 import { explainFailure } from "./explain-failure.ts";
-import { judgeProtections } from "./judge-protections.ts";
+import { judgeProtections } from "../../view/judge-protections.ts";
+import { adviceFor } from "./advice-for.ts";
 import { copySdk } from "../../view/sdk-copy.ts";
-import { selfCheck } from "./self-check.ts";
-import { Stage } from "./stage.ts";
+import { selfCheck } from "../../view/self-check.ts";
+import { makeEntries } from "./make-entries.ts";
+import { launchSandbox } from "./open.ts";
+import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
+import { Stage } from "../../view/stage.ts";
 import { findUtilLinux } from "./util-linux.ts";
 
 /** This machine as far as sandboxes are concerned, found out once. */
@@ -49,10 +54,6 @@ export interface Host {
   nextName(): string;
 }
 
-/** POSIX asks of a shell no more than descriptors of one digit, and dash does no more. */
-const HIGHEST_OF_SH = 9;
-/** Its standard input is a socket, which bash takes for a remote login: it would run the .bashrc of our user. */
-const BASH = ["/bin/bash", "--norc"];
 const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export type SetUp =
@@ -76,9 +77,15 @@ export async function setUp(options: SubprocessOptions): Promise<SetUp> {
       protections: [],
       advice: [],
     };
-    const checked = await selfCheck(host);
+    const checked = await selfCheck({
+      ...host,
+      makeEntries: (parts) => makeEntries(parts, host),
+      launch: (entries, command) =>
+        launchSandbox(entries, command, { limits: DEFAULT_LIMITS, files: [] }, host),
+    });
     if (checked.works) {
-      const { protections, advice } = judgeProtections(checked.facts, host);
+      const protections = judgeProtections(checked.facts, variant.version, host.cgroups);
+      const advice = adviceFor(host, checked.facts);
       return { available: true, host: { ...host, protections, advice } };
     }
     reasons.push(`${variant.version}: ${checked.reason}`);
@@ -94,7 +101,7 @@ async function findBase(options: SubprocessOptions): Promise<Base> {
   const cgroups = openCgroups();
   await cgroups?.reap(isStaleSandbox);
   const inherited = inheritedDescriptors();
-  const shell = inherited.some((fd) => fd > HIGHEST_OF_SH) ? BASH : ["/bin/sh"];
+  const shell = shellThatCloses(inherited);
   // Drivers of one process do not get in each other's way.
   const instance = randomBytes(4).readUInt32BE() % 1_000_000;
   const draftName = `${process.pid}-${instance}`;
@@ -137,21 +144,6 @@ function variantsFor(
     case "auto":
       return [bubblewrap, utilLinux];
   }
-}
-
-/** Shims of version managers take a tenth of a second to answer. What is missing may be installed later. */
-function rememberPythons(searchPath: string): Host["findPython"] {
-  const found = new Map<string, Promise<Python>>();
-  return (version, python) => {
-    const key = `${version}:${python}`;
-    let answer = found.get(key);
-    if (answer === undefined) {
-      answer = findPython(version, { python, searchPath });
-      found.set(key, answer);
-      answer.catch(() => found.delete(key));
-    }
-    return answer;
-  };
 }
 
 function findTool(name: string, searchPath: string): string {

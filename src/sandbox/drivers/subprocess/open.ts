@@ -14,7 +14,7 @@ import type { GuestCommand } from "../../guest-command.ts";
 import { confined } from "./confine.ts";
 import type { Host } from "./host.ts";
 import { FD } from "./launch.ts";
-import { CgroupMeter, WatchdogMeter } from "./meter.ts";
+import { CgroupMeter, WatchdogMeter } from "../meter.ts";
 import { RESERVED_BY_V8_BYTES } from "../../view/view-host.ts";
 import type { LaunchCommand, PreparedView } from "../../view/view-host.ts";
 import { SubprocessSandbox } from "./sandbox.ts";

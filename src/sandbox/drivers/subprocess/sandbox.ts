@@ -1,14 +1,14 @@
 import type { ChildProcess } from "node:child_process";
-import { constants } from "node:os";
-import { PassThrough } from "node:stream";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { FD } from "./launch.ts";
-import type { Meter } from "./meter.ts";
+import type { Meter } from "../meter.ts";
 import { isAlive, listTree, startOf } from "../process-tree.ts";
+import { Head } from "../head.ts";
+import { send, signalName, SIGNAL_BASE } from "../signals.ts";
 import { watchStatus } from "./status.ts";
 
 /** Between two looks whether the last process is gone, milliseconds: at first, and at most. */
@@ -16,8 +16,6 @@ const LOOK_MS = 0.5;
 const LOOK_MAX_MS = 20;
 /** What is kept of standard error, in case it is not the guest's but a complaint of the launching programs. */
 const COMPLAINT_MAX_BYTES = 4096;
-/** Shells and bubblewrap report a guest that signal n ended as 128 + n. */
-const SIGNAL_BASE = 128;
 
 export interface SandboxParts {
   readonly id: string;
@@ -162,35 +160,5 @@ export class SubprocessSandbox implements Sandbox {
     // An init that has ended, waited for or not, has outlived all others.
     const tree = init !== null && startOf(init.pid) === init.start && isAlive(init.pid) ? [init.pid] : [];
     return [...tree, ...(this.#meter.pids() ?? []).filter(isAlive)];
-  }
-}
-
-/** Passes everything on and keeps the beginning. */
-class Head extends PassThrough {
-  text = "";
-  readonly #max: number;
-
-  constructor(max: number) {
-    super();
-    this.#max = max;
-    this.on("error", () => {});
-  }
-
-  override _transform(chunk: Buffer, encoding: BufferEncoding, callback: () => void): void {
-    if (this.text.length < this.#max)
-      this.text += chunk.subarray(0, this.#max - this.text.length).toString("latin1");
-    super._transform(chunk, encoding, callback);
-  }
-}
-
-function signalName(number: number): string | null {
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? null;
-}
-
-function send(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It is gone.
   }
 }

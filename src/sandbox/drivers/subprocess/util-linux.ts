@@ -1,17 +1,15 @@
 import { execFile } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
 import { readFileSync, realpathSync } from "node:fs";
-import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 import { promisify } from "node:util";
 
-import { codeOf } from "../../../domain/unknown.ts";
 import { findAll } from "../../interpreters.ts";
 import { FD } from "./launch.ts";
 import type { Launch, Variant } from "./launch.ts";
 import { quote } from "./quote.ts";
 import { findSeccompLoader } from "./seccomp-loader.ts";
 import type { SeccompLoader } from "./seccomp-loader.ts";
+import { isFileEntry, makeSkeleton, skeletonOf } from "../../view/skeleton.ts";
 import { INSIDE, INSIDE_ID } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 
@@ -23,6 +21,7 @@ type Programs = Readonly<Record<(typeof PROGRAMS)[number], string>>;
 const inside = (name: string): string => `${INSIDE.bin}/${name}`;
 /** Mount point of the host's root, for the moment between the change of root and its unmounting. */
 const OLD_ROOT = ".old";
+const OWN_FOLDERS = [`/${OLD_ROOT}`, INSIDE.files];
 /** Files of an inode's size are not counted as bytes of a tmpfs; this many are enough for anybody. */
 const TMPFS_INODES = 20_000;
 const FILES_MAX = 2;
@@ -63,7 +62,7 @@ export async function findUtilLinux(options: {
     entries: own,
     roots: false,
     seccomp: loader !== null,
-    prepare: async (entries) => [await makeRoot(roots, entries)],
+    prepare: async (entries) => [await makeSkeleton(roots, entries, OWN_FOLDERS)],
     command: (launch) => [
       programs.setpriv,
       "--pdeathsig",
@@ -77,7 +76,13 @@ export async function findUtilLinux(options: {
       "--",
       ...options.shell,
       "-c",
-      initScript(launch, programs, hostname, options.ulimitProcesses, rootOf(roots, launch.entries)),
+      initScript(
+        launch,
+        programs,
+        hostname,
+        options.ulimitProcesses,
+        skeletonOf(roots, launch.entries, OWN_FOLDERS),
+      ),
       "sh",
       ...lastSteps(launch, loader),
     ],
@@ -295,61 +300,4 @@ function mountPoints(root: string, entries: readonly Entry[]): readonly string[]
     ...(folders.length === 0 ? [] : [`mkdir -p ${folders.map(quote).join(" ")}`]),
     ...(files.length === 0 ? [] : [`touch ${files.map(quote).join(" ")}`]),
   ];
-}
-
-function isFileEntry(entry: Entry): boolean {
-  if (entry.kind === "device") return true;
-  return entry.kind === "read-only" && entry.isFile === true;
-}
-
-function rootOf(roots: string, entries: readonly Entry[]): string {
-  const hash = createHash("sha256");
-  for (const entry of entries) {
-    const detail = entry.kind === "link" ? entry.to : String(isFileEntry(entry));
-    hash.update(`${entry.kind}\0${entry.target}\0${detail}\0`);
-  }
-  return path.join(roots, hash.digest("hex").slice(0, 32));
-}
-
-/**
- * A folder with all mount points and links of a view, and nothing else: bound read-only, it is the root.
- * Whole from its first moment, for any number of processes at once.
- */
-async function makeRoot(roots: string, entries: readonly Entry[]): Promise<string> {
-  const root = rootOf(roots, entries);
-  if (await exists(root)) return root;
-  const draft = `${root}.${randomUUID()}`;
-  await makeFolder(draft, draft);
-  await makeFolder(draft, path.join(draft, OLD_ROOT));
-  await makeFolder(draft, path.join(draft, INSIDE.files));
-  for (const entry of entries) {
-    const target = path.join(draft, entry.target);
-    if (entry.kind === "link" || isFileEntry(entry)) await makeFolder(draft, path.dirname(target));
-    if (entry.kind === "link") await symlink(entry.to, target);
-    else if (isFileEntry(entry)) await writeFile(target, "", { mode: 0o644 });
-    else await makeFolder(draft, target);
-  }
-  try {
-    await rename(draft, root);
-  } catch (error) {
-    await rm(draft, { recursive: true, force: true });
-    if (codeOf(error) !== "ENOTEMPTY" && codeOf(error) !== "EEXIST") throw error;
-  }
-  return root;
-}
-
-/** Readable by every user, whatever the umask. */
-async function makeFolder(base: string, folder: string): Promise<void> {
-  if (folder !== base && folder.startsWith(`${base}/`)) await makeFolder(base, path.dirname(folder));
-  await mkdir(folder, { recursive: true });
-  await chmod(folder, 0o755);
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -4,7 +4,7 @@ import os
 import stat
 import subprocess
 
-from probe import attempt, fact
+from probe import attempt, fact, held
 
 PLACE = "/usr/attack"
 
@@ -14,7 +14,11 @@ def run(meta, raw):
     yield fact("offered", names)
     for name in names:
         path = os.path.join(PLACE, name)
-        mode = os.lstat(path).st_mode
+        try:
+            mode = os.lstat(path).st_mode
+        except OSError as error:  # not even to be looked at
+            yield held("look at " + name, repr(error))
+            continue
         if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
             yield attempt("open " + name, lambda: os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) is None)
         elif name.startswith("id-"):

@@ -3,9 +3,11 @@ import { once } from "node:events";
 import { openSync, readdirSync, statSync } from "node:fs";
 import path from "node:path/posix";
 
-import { messageOf } from "../../../domain/unknown.ts";
-import { WhiskersError } from "../../../errors.ts";
-import { FD } from "./launch.ts";
+import { messageOf } from "../../domain/unknown.ts";
+import { WhiskersError } from "../../errors.ts";
+
+/** Descriptor by which a launching program is given the namespace. */
+export const STAGE_FD = 5;
 
 /** Folders that a mount may hide in a namespace of our own: empty or of no use for a sandbox. */
 const PLACES = ["/media", "/mnt", "/srv"];
@@ -111,7 +113,7 @@ async function runIn(namespaceFd: number, script: string, args: readonly string[
   const stdio = ["ignore", "ignore", "pipe", "ignore", "ignore", namespaceFd] as const;
   const child = spawn(
     "nsenter",
-    [`--mount=/proc/self/fd/${FD.stage}`, "/bin/sh", "-c", script, "sh", ...args],
+    [`--mount=/proc/self/fd/${STAGE_FD}`, "/bin/sh", "-c", script, "sh", ...args],
     {
       stdio: [...stdio],
     },

@@ -1,6 +1,6 @@
-import type { Usage } from "../../../domain/outcome.ts";
-import type { Cgroup } from "../../cgroup/cgroup.ts";
-import { cpuMsOf, listTree, proportionalBytesOf, residentBytesOf } from "../process-tree.ts";
+import type { Usage } from "../../domain/outcome.ts";
+import type { Cgroup } from "../cgroup/cgroup.ts";
+import { cpuMsOf, listTree, proportionalBytesOf, residentBytesOf } from "./process-tree.ts";
 
 /** Measures the processes of one sandbox and knows when they have used too much memory. */
 export interface Meter {

@@ -22,3 +22,12 @@ function isInheritable(fd: number): boolean {
     return false;
   }
 }
+
+/** POSIX asks of a shell no more than descriptors of one digit, and dash does no more. */
+const HIGHEST_OF_SH = 9;
+/** Its standard input is a socket, which bash takes for a remote login: it would run the .bashrc of our user. */
+const BASH = ["/bin/bash", "--norc"];
+/** Command line of a POSIX shell that can close these. */
+export function shellThatCloses(inherited: readonly number[]): readonly string[] {
+  return inherited.some((fd) => fd > HIGHEST_OF_SH) ? BASH : ["/bin/sh"];
+}

@@ -1,12 +1,10 @@
 import { readFileSync, readlinkSync, realpathSync } from "node:fs";
 
-import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
-import { messageOf } from "../../../domain/unknown.ts";
-import type { Host } from "./host.ts";
-import { launchSandbox } from "./open.ts";
-import { makeEntries } from "./make-entries.ts";
-import type { SubprocessSandbox } from "./sandbox.ts";
-import { readOnly } from "../../view/view.ts";
+import { messageOf } from "../../domain/unknown.ts";
+import type { Sandbox } from "../driver.ts";
+import { readOnly } from "./view.ts";
+import type { LaunchCommand, ViewHost } from "./view-host.ts";
+import type { Entry } from "./view.ts";
 
 /** What a trivial guest found of its sandbox, and what we saw of it from outside. */
 export interface Facts {
@@ -22,6 +20,13 @@ export interface Facts {
   /** Soft limits of /proc/self/limits, by name. */
   readonly limits: ReadonlyMap<string, string>;
 }
+
+type CheckedHost = Pick<ViewHost, "etcFolder" | "sdkFolder" | "makeEntries"> & {
+  launch(entries: readonly Entry[], command: LaunchCommand): Promise<CheckedSandbox>;
+};
+
+/** A sandbox that tells which processes of this machine are its guest's. */
+type CheckedSandbox = Sandbox & { processes(): readonly number[] };
 
 export type SelfCheck =
   | { readonly works: true; readonly facts: Facts }
@@ -44,8 +49,8 @@ read -r _
 `;
 
 /** Runs a trivial guest in a real sandbox, with a deadline, and looks at what it can see. Never throws. */
-export async function selfCheck(host: Host): Promise<SelfCheck> {
-  let sandbox: SubprocessSandbox | null = null;
+export async function selfCheck(host: CheckedHost, deadlineMs = DEADLINE_MS): Promise<SelfCheck> {
+  let sandbox: CheckedSandbox | null = null;
   try {
     const shell = realpathSync("/bin/sh");
     const parts = {
@@ -58,10 +63,10 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
       programs: false,
       extra: [readOnly(shell, shell)],
     };
-    const entries = await makeEntries(parts, host);
+    const entries = await host.makeEntries(parts);
     const command = { argv: [shell, "-c", SCRIPT], env: { PATH: "/usr/bin:/bin" } };
-    sandbox = await launchSandbox(entries, command, { limits: DEFAULT_LIMITS, files: [] }, host);
-    const said = await readUntilEnd(sandbox);
+    sandbox = await host.launch(entries, command);
+    const said = await readUntilEnd(sandbox, deadlineMs);
     if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
     return { works: true, facts: collect(said, sandbox) };
   } catch (error) {
@@ -72,12 +77,12 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
 }
 
 /** What the guest printed; null: it ended, or took too long. */
-function readUntilEnd(sandbox: SubprocessSandbox): Promise<string | null> {
+function readUntilEnd(sandbox: CheckedSandbox, deadlineMs: number): Promise<string | null> {
   return new Promise((resolve) => {
     let said = "";
     const timer = setTimeout(() => {
       resolve(null);
-    }, DEADLINE_MS);
+    }, deadlineMs);
     const finish = (result: string | null): void => {
       clearTimeout(timer);
       resolve(result);
@@ -94,13 +99,13 @@ function readUntilEnd(sandbox: SubprocessSandbox): Promise<string | null> {
   });
 }
 
-async function whyItEnded(sandbox: SubprocessSandbox): Promise<string> {
+async function whyItEnded(sandbox: CheckedSandbox): Promise<string> {
   sandbox.signal("kill");
   const { runtimeError, exitCode, signal } = await sandbox.ended;
   return runtimeError ?? `a trivial guest did not work (${signal ?? `status ${exitCode}`})`;
 }
 
-function collect(said: string, sandbox: SubprocessSandbox): Facts {
+function collect(said: string, sandbox: CheckedSandbox): Facts {
   const [pid = 0] = sandbox.processes();
   const lines = said.split("\n");
   const about = (topic: string): readonly string[] =>
@@ -113,7 +118,7 @@ function collect(said: string, sandbox: SubprocessSandbox): Facts {
     interfaces: about("net").flatMap((line) => /^(\S+):/u.exec(line)?.[1] ?? []),
     rootIsReadOnly: !lines.includes("root writable"),
     tmpIsPrivate:
-      lines.includes("tmp writable") && about("mount").some((line) => line.startsWith("tmpfs /tmp tmpfs rw")),
+      lines.includes("tmp writable") && about("mount").some((line) => /^\S+ \/tmp tmpfs rw/u.test(line)),
   };
 }
 

@@ -1,0 +1,96 @@
+import type { Package } from "../../../domain/package.ts";
+import { messageOf } from "../../../domain/unknown.ts";
+import { WhiskersError } from "../../../errors.ts";
+import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
+import { prepareView } from "../../view/prepare-view.ts";
+import type { PreparedView } from "../../view/view-host.ts";
+import type { OciHost } from "./host.ts";
+import { openGuest } from "./open.ts";
+import { setUp } from "./set-up.ts";
+import type { SetUp } from "./set-up.ts";
+
+export interface OciOptions {
+  /** A folder of this driver's own, for what it keeps from start to start; made when missing. Absolute. */
+  readonly stateDirectory: string;
+  /** Holds `python/` and `typescript/`. Absolute. */
+  readonly sdkFolder: string;
+  /** The Python for packages that want no certain version and have no root, instead of the first on the PATH. */
+  readonly python?: string | undefined;
+  /** Name or path of an OCI runtime; `auto`: the strongest that works. */
+  readonly runtime?: string | undefined;
+  /** Where programs are looked for; the PATH when not given. */
+  readonly searchPath?: string | undefined;
+}
+
+/** Guests in containers of any OCI runtime, by its command line, without a daemon: docs/runtimes/oci.md. */
+export function createOciDriver(options: OciOptions): Driver {
+  return new OciDriver(options);
+}
+
+class OciDriver implements Driver {
+  readonly name = "oci";
+  readonly #options: OciOptions;
+  readonly #prepared = new Map<string, Promise<PreparedView>>();
+  #found: Promise<SetUp> | null = null;
+  /** Known once it has been tried; until then it is what is most likely. */
+  #memoryLimit = true;
+  #fork = true;
+
+  constructor(options: OciOptions) {
+    this.#options = options;
+  }
+
+  get capabilities(): Capabilities {
+    return {
+      isolates: true,
+      memoryLimit: this.#memoryLimit,
+      fork: this.#fork,
+      roots: true,
+      guests: ["python", "javascript", "command"],
+    };
+  }
+
+  async probe(): Promise<Probe> {
+    try {
+      const found = await this.#setUp();
+      if (!found.available) return found;
+      const { runtime, protections, advice } = found.host;
+      return { available: true, version: runtime.version, protections, advice };
+    } catch (error) {
+      return { available: false, reason: messageOf(error), remedy: "See docs/runtimes/oci.md." };
+    }
+  }
+
+  async prepare(pkg: Package): Promise<Prepared> {
+    const host = await this.#host();
+    const key = [pkg.digest, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
+    let prepared = this.#prepared.get(key);
+    if (prepared === undefined) {
+      prepared = prepareView(pkg, host, this.#options.python);
+      this.#prepared.set(key, prepared);
+      // What is missing may be installed later.
+      prepared.catch(() => this.#prepared.delete(key));
+    }
+    return { ...(await prepared), pkg };
+  }
+
+  async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {
+    return openGuest(prepared as PreparedView, request, await this.#host());
+  }
+
+  async #host(): Promise<OciHost> {
+    const found = await this.#setUp();
+    if (found.available) return found.host;
+    throw new WhiskersError("runtime-unavailable", `oci: ${found.reason}. ${found.remedy}`);
+  }
+
+  async #setUp(): Promise<SetUp> {
+    this.#found ??= setUp(this.#options);
+    const found = await this.#found;
+    if (found.available) {
+      this.#memoryLimit = found.host.cgroups?.controllers.has("memory") === true;
+      this.#fork = found.host.runtime.fork;
+    }
+    return found;
+  }
+}

@@ -1,0 +1,203 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path/posix";
+
+import { messageOf } from "../../../domain/unknown.ts";
+import { WhiskersError } from "../../../errors.ts";
+import type { Cgroup } from "../../cgroup/cgroup.ts";
+import { removeEverywhere } from "../../cgroup/everywhere.ts";
+import type { OpenRequest } from "../../driver.ts";
+import { guestCommand } from "../../guest-command.ts";
+import { makeSkeleton } from "../../view/skeleton.ts";
+import { STAGE_FD } from "../../view/stage.ts";
+import { INSIDE, withLimits } from "../../view/view.ts";
+import type { Entry } from "../../view/view.ts";
+import { RESERVED_BY_V8_BYTES } from "../../view/view-host.ts";
+import type { LaunchCommand, PreparedView } from "../../view/view-host.ts";
+import { shellThatCloses } from "../inherited-descriptors.ts";
+import { CgroupMeter, WatchdogMeter } from "../meter.ts";
+import { bundleConfig } from "./bundle.ts";
+import type { OciHost } from "./host.ts";
+import { sourcesOf } from "./sources-of.ts";
+import { underInit } from "./init.ts";
+import { removeFiles } from "./reap.ts";
+import { OciSandbox } from "./sandbox.ts";
+
+/** Of the host's users, the one that root of every container is: it owns nothing, and no guest becomes it. */
+const ROOT_ID = 1_999_999_999;
+
+/** @throws WhiskersError `sandbox-failed` */
+export async function openGuest(
+  prepared: PreparedView,
+  request: OpenRequest,
+  host: OciHost,
+): Promise<OciSandbox> {
+  const paths = {
+    packageFolder: INSIDE.package,
+    sdkFolder: INSIDE.sdk,
+    dependenciesFolder: INSIDE.dependencies,
+    interpreter: prepared.interpreter,
+    metaFile: `${INSIDE.files}/meta.json`,
+    privateTmp: true,
+    compileCacheFolder: prepared.compileCacheFolder,
+  };
+  const command = guestCommand(prepared.pkg, request.state, paths, request.limits);
+  const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;
+  return openContainer(prepared.entries, { ...command, reservedBytes }, request, host);
+}
+
+/** Starts any command in a container with these entries. @throws WhiskersError `sandbox-failed` */
+export async function openContainer(
+  entries: readonly Entry[],
+  command: LaunchCommand,
+  request: Pick<OpenRequest, "limits" | "files">,
+  host: OciHost,
+): Promise<OciSandbox> {
+  const { limits, files } = request;
+  const { runtime } = host;
+  const name = host.nextName();
+  const id = host.userNamespace ? host.ids.take() : null;
+  const bundle = path.join(host.bundles, name);
+  let cgroup: Cgroup | null = null;
+  const release = async (): Promise<void> => {
+    await cgroup?.remove();
+    // It does so itself, unless it was killed.
+    if (runtime.makesCgroup) await removeEverywhere((one) => one === runtimeCgroup(name));
+    await removeFiles(host, name);
+    host.ids.release(id);
+  };
+  try {
+    cgroup =
+      host.cgroups?.create(name, {
+        cpus: limits.cpus,
+        memoryBytes: limits.memoryBytes + runtime.ownMemoryBytes,
+        processes: limits.processes + runtime.ownProcesses,
+      }) ?? null;
+    await makeBundle(bundle, { entries, command, files, limits, id, name }, host);
+    const child = await start(bundle, name, cgroup, host);
+    return new OciSandbox({
+      id: name,
+      host,
+      child,
+      cgroup: runtime.makesCgroup ? cgroup : null,
+      runtimeCgroup: runtimeCgroup(name),
+      meter: cgroup === null ? new WatchdogMeter(limits.memoryBytes) : new CgroupMeter(cgroup),
+      logFile: path.join(bundle, "log"),
+      release,
+    });
+  } catch (error) {
+    await release();
+    throw new WhiskersError("sandbox-failed", `cannot start a container: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Where a runtime that makes cgroups puts the container's first process, which we move to the sandbox's own. That one
+ * outlives the runtime, so that what the kernel counted can be read when all is over. As `isStaleSandbox` has it.
+ */
+function runtimeCgroup(name: string): string {
+  return `${name}0`;
+}
+
+interface Contents {
+  readonly entries: readonly Entry[];
+  readonly command: LaunchCommand;
+  readonly files: OpenRequest["files"];
+  readonly limits: OpenRequest["limits"];
+  readonly id: number | null;
+  readonly name: string;
+}
+
+async function makeBundle(
+  bundle: string,
+  { entries, command, files, limits, id, name }: Contents,
+  host: OciHost,
+): Promise<void> {
+  await mkdir(bundle);
+  await chmod(bundle, 0o755);
+  const placed = files.map((file, index) => ({
+    name: path.basename(file.name),
+    source: path.join(bundle, `file-${index}`),
+    content: file.content,
+  }));
+  for (const { source, content } of placed) {
+    await writeFile(source, content);
+    await chmod(source, 0o444);
+  }
+  const targets = placed.map((file) => path.join(INSIDE.files, file.name));
+  const skeleton = await makeSkeleton(host.roots, entries, [INSIDE.files], targets);
+  if (host.userNamespace)
+    await host.stage.add([skeleton, ...sourcesOf(entries), ...placed.map((one) => one.source)]);
+  const config = bundleConfig({
+    rootFolder: host.stage.placeOf(skeleton),
+    entries: withLimits(entries, limits).map((entry) =>
+      entry.kind === "read-only" ? { ...entry, source: host.stage.placeOf(entry.source) } : entry,
+    ),
+    files: placed.map((file) => ({ name: file.name, source: host.stage.placeOf(file.source) })),
+    command: { env: command.env, argv: underInit(command.argv, entries, host.runtime) },
+    limits,
+    users: id === null ? null : { root: ROOT_ID, guest: id },
+    cgroupsPath: host.runtime.makesCgroup ? runtimeCgroup(name) : null,
+    ownKernel: host.runtime.ownKernel,
+    mountPoints: await mountPoints(),
+  });
+  await writeFile(path.join(bundle, "config.json"), JSON.stringify(config));
+}
+
+async function mountPoints(): Promise<readonly string[]> {
+  const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
+  return lines.flatMap((line) => line.split(" ")[4] ?? []);
+}
+
+/** Descriptor on which the container's init says that it is there, and waits until it may start the guest. */
+const STATUS_FD = 3;
+
+async function start(
+  bundle: string,
+  name: string,
+  cgroup: Cgroup | null,
+  host: OciHost,
+): Promise<ChildProcess> {
+  const { runtime, stage, inherited } = host;
+  const enter = runtime.makesCgroup ? [] : (cgroup?.procsFiles ?? []);
+  const closes = [...(stage.fd === null ? [] : [STAGE_FD]), ...inherited.filter((fd) => fd > STATUS_FD)];
+  const script = [
+    "set -e",
+    ...enter.map((file) => `echo 0 >'${file.replaceAll("'", String.raw`'\''`)}'`),
+    ...closes.map((fd) => `exec ${fd}<&-`),
+    'exec "$@"',
+  ];
+  const argv = [
+    ...(stage.fd === null ? [] : [host.nsenter, `--mount=/proc/self/fd/${STAGE_FD}`, "--"]),
+    ...(enter.length === 0 && closes.length === 0
+      ? []
+      : [...shellThatCloses(closes), "-c", script.join("\n"), "sh"]),
+    runtime.program,
+    ...runtime.flags,
+    "--root",
+    host.records,
+    "--log",
+    path.join(bundle, "log"),
+    "--log-format",
+    "json",
+    "run",
+    "--bundle",
+    bundle,
+    ...(runtime.passesDescriptors ? ["--preserve-fds", "1"] : []),
+    name,
+  ];
+  const [program = "", ...args] = argv;
+  const child = spawn(program, args, {
+    // Nothing of ours: what a runtime does not need, it cannot pass on.
+    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+    stdio: ["pipe", "pipe", "pipe", "pipe", "ignore", stage.fd ?? "ignore"],
+    detached: true,
+    cwd: "/",
+  });
+  await once(child, "spawn");
+  return child;
+}

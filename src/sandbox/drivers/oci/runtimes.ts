@@ -1,0 +1,106 @@
+import { execFile } from "node:child_process";
+import path from "node:path/posix";
+import { promisify } from "node:util";
+
+import { findAll } from "../../interpreters.ts";
+
+/** What runtimes do differently, beside what the OCI runtime specification says of their bundle. */
+export type RuntimeKind = "runc" | "crun" | "runsc" | "kata";
+
+/** An OCI runtime of this machine, by its command line. */
+export interface Runtime {
+  readonly kind: RuntimeKind;
+  readonly program: string;
+  /** `runc 1.1.5` */
+  readonly version: string;
+  /** gVisor's way of running a guest; null: it has no such choice. */
+  readonly platform: string | null;
+  /** Flags before its command. */
+  readonly flags: readonly string[];
+  /** It has a kernel of its own, or a machine: a hole of the host's kernel is not enough to get out. */
+  readonly ownKernel: boolean;
+  /** It puts the container into a cgroup that it makes; else it runs in the sandbox's, as all that it starts. */
+  readonly makesCgroup: boolean;
+  /**
+   * A process that makes itself not dumpable is out of reach for others of its user. What `fork` stands on: gVisor of
+   * 2022 shows everybody's descriptors in /proc, so a run could write to the stream of the process it is forked from.
+   */
+  readonly fork: boolean;
+  /** It passes descriptor 3 on to the container when it is asked to. */
+  readonly passesDescriptors: boolean;
+  /** It can put the container into a user namespace that the bundle describes. */
+  readonly userNamespace: boolean;
+  /** Memory that it needs itself for each sandbox, which is not the guest's, bytes. */
+  readonly ownMemoryBytes: number;
+  /** Processes and threads of its own for each sandbox. */
+  readonly ownProcesses: number;
+}
+
+/** By name of the program, the strongest isolation first: the order in which `auto` tries them. */
+export const RUNTIME_NAMES = ["kata-runtime", "runsc", "crun", "runc"] as const;
+
+const MiB = 1024 * 1024;
+
+/** The runtime called `name`, a program or a path of one. Null: there is none. */
+export async function findRuntime(name: string, searchPath: string): Promise<Runtime | null> {
+  const [program] = path.isAbsolute(name)
+    ? findAll(path.basename(name), path.dirname(name))
+    : findAll(name, searchPath);
+  if (program === undefined) return null;
+  const kind = kindOf(path.basename(program));
+  const { stdout } = await promisify(execFile)(program, ["--version"], { timeout: 10_000 });
+  const number = /\d+(?:\.\d+)+(?:[+~-][\w.~+-]*)?/u.exec(stdout)?.[0] ?? "";
+  const version = `${kind} ${number}`;
+  switch (kind) {
+    case "runc":
+      return { ...CONTAINER, kind, program, version, makesCgroup: true };
+    case "crun":
+      return { ...CONTAINER, kind, program, version, flags: ["--cgroup-manager=disabled"], ownProcesses: 4 };
+    case "runsc":
+      return {
+        ...CONTAINER,
+        kind,
+        program,
+        version,
+        ownKernel: true,
+        fork: false,
+        // Its own kernel answers the calls of guests; the few that it makes itself are filtered by it.
+        flags: ["--network=none", "--ignore-cgroups", "--file-access-mounts=exclusive"],
+        passesDescriptors: false,
+        userNamespace: false,
+        ownMemoryBytes: 24 * MiB,
+        ownProcesses: 512,
+      };
+    case "kata":
+      return {
+        ...CONTAINER,
+        kind,
+        program,
+        version,
+        ownKernel: true,
+        passesDescriptors: false,
+        userNamespace: false,
+        ownMemoryBytes: 256 * MiB,
+        ownProcesses: 64,
+      };
+  }
+}
+
+const CONTAINER = {
+  platform: null,
+  fork: true,
+  flags: [],
+  ownKernel: false,
+  makesCgroup: false,
+  passesDescriptors: true,
+  userNamespace: true,
+  ownMemoryBytes: 0,
+  // Its init.
+  ownProcesses: 1,
+} as const;
+
+function kindOf(name: string): RuntimeKind {
+  if (name.includes("runsc")) return "runsc";
+  if (name.includes("kata")) return "kata";
+  return name.includes("crun") ? "crun" : "runc";
+}

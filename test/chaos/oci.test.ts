@@ -1,0 +1,84 @@
+/** Runners of containers killed by SIGKILL at any moment: the next one leaves nothing of theirs behind. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { globSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { createOciDriver } from "../../src/sandbox/drivers/oci/create-oci-driver.ts";
+
+const KILLS = Number(process.env["WHISKERS_TEST_KILLS"] ?? 6);
+const SDK = path.resolve(import.meta.dirname, "../../sdk");
+const SCRIPT = path.resolve(import.meta.dirname, "../fixtures/oci-process.ts");
+
+for (const runtime of ["runc", "runsc"]) {
+  it(`${runtime}: nothing is left of runners that were killed`, { timeout: 30 * 60_000 }, async (t) => {
+    const stateDirectory = mkdtempSync(path.join(tmpdir(), "whiskers-reaper-"));
+    t.after(() => {
+      rmSync(stateDirectory, { recursive: true, force: true });
+    });
+    const driver = () => createOciDriver({ stateDirectory, sdkFolder: SDK, runtime });
+    const probe = await driver().probe();
+    if (!probe.available) {
+      t.skip(probe.reason);
+      return;
+    }
+    const mountsBefore = countMounts();
+    let leftBehind = 0;
+    const kills = runtime === "runc" ? KILLS : Math.ceil(KILLS / 2);
+    for (let kill = 0; kill < kills; kill += 1) {
+      await runAndKill(stateDirectory, runtime, kill);
+      leftBehind += tracesIn(stateDirectory).length;
+    }
+    // A new process would do the same: this driver has not been set up before.
+    await driver().probe();
+    assert.deepEqual(tracesIn(stateDirectory), []);
+    assert.ok(countMounts() <= mountsBefore, "mounts were left behind");
+    assert.ok(leftBehind > 0, "the killed left something: else this shows nothing");
+  });
+}
+
+async function runAndKill(stateDirectory: string, runtime: string, kill: number): Promise<void> {
+  const child = spawn(process.execPath, ["--no-warnings", SCRIPT, stateDirectory, runtime], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  await Promise.race([once(child.stdout, "data"), ended]);
+  // At a different moment of its work each time.
+  await delay((kill * 37) % 150);
+  child.kill("SIGKILL");
+  await ended;
+}
+
+/** Names of containers that do not belong to this process, wherever they can be. */
+function tracesIn(stateDirectory: string): readonly string[] {
+  const folders = ["oci/bundles", "oci/records"].flatMap((folder) =>
+    readdirSync(path.join(stateDirectory, folder)).filter((name) => name.startsWith("whiskers-")),
+  );
+  const cgroups = globSync("/sys/fs/cgroup/**/whiskers-*").filter(isOfTheDead);
+  const processes = readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/u.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(stateDirectory);
+    } catch {
+      return false;
+    }
+  });
+  return [...folders, ...cgroups, ...processes.map((pid) => `process ${pid}`)];
+}
+
+/** Others on this machine run sandboxes too. */
+function isOfTheDead(folder: string): boolean {
+  const pid = /whiskers-\d+-(\d+)-/u.exec(folder)?.[1];
+  try {
+    return pid !== undefined && !readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("node");
+  } catch {
+    return true;
+  }
+}
+
+function countMounts(): number {
+  return readFileSync("/proc/self/mountinfo", "utf8").trim().split("\n").length;
+}
