@@ -46,7 +46,7 @@ class OciDriver implements Driver {
       memoryLimit: this.#memoryLimit,
       fork: this.#fork,
       roots: true,
-      guests: ["python", "javascript", "command"],
+      guests: ["python", "javascript", "php", "program", "command"],
     };
   }
 
