@@ -11,7 +11,7 @@ import { ISOLATION_JSON, ISOLATION_MD, renderIsolation } from "./isolation-table
 import type { IsolationReport } from "./isolation-table.ts";
 
 /** Files that call hostileSuite. */
-const SUITES = ["subprocess.test.ts"];
+const SUITES = ["subprocess.test.ts", "oci.test.ts"];
 
 const folder = mkdtempSync(path.join(tmpdir(), "whiskers-isolation-"));
 try {
