@@ -31,9 +31,19 @@ export interface RawDownload {
   readonly rawId: string;
   /** File to write; its folder exists. */
   readonly path: string;
+  /** Up to this size the bytes are returned and no file is written; default: always a file. */
+  readonly inMemoryBytes?: number;
   readonly maxBytes: number;
   /** Hash to check, and the time that goes into it, where they are known. */
   readonly secureHash: { readonly value: string; readonly boefjeEndedAt: string } | null;
+}
+
+export interface Downloaded {
+  readonly sizeBytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  /** Null: they are in the file. */
+  readonly content: Buffer | null;
 }
 
 export interface RawFilter {
@@ -49,14 +59,10 @@ export interface RawFilter {
  */
 export interface Bytes {
   /**
-   * Streams a raw file to a file. Nothing is left at `path` when it fails.
-   * @returns size and SHA-256, lower-case hex
+   * Streams a raw file to a file, or into memory when it is small. Nothing is left at `path` when it fails.
    * @throws also `input-unreadable`: longer than `maxBytes`, or not what its hash says
    */
-  download(
-    download: RawDownload,
-    signal: AbortSignal,
-  ): Promise<{ readonly sizeBytes: number; readonly sha256: string }>;
+  download(download: RawDownload, signal: AbortSignal): Promise<Downloaded>;
   /** Saves the metadata of a run. Saving what is there already, from an earlier try, succeeds. */
   saveNormalizerMeta(meta: NormalizerMeta, signal: AbortSignal): Promise<void>;
   /** Saves raw files under a boefje's run; returns their ids in order. */
@@ -91,9 +97,9 @@ class BytesClient implements Bytes {
   }
 
   async download(
-    { rawId, path, maxBytes, secureHash }: RawDownload,
+    { rawId, path, inMemoryBytes = 0, maxBytes, secureHash }: RawDownload,
     signal: AbortSignal,
-  ): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
+  ): Promise<Downloaded> {
     const what = `raw file ${rawId}`;
     const request: HttpRequest = {
       endpoint: "raw",
@@ -128,13 +134,26 @@ class BytesClient implements Bytes {
         throw new WhiskersError("input-unreadable", `${what} is not what its hash in Bytes says`);
       }
     };
+    const content: Buffer[] = [];
+    const measured = measure(body as AsyncIterable<Buffer>);
     try {
-      await pipeline(body, measure, createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal });
+      while (sizeBytes <= inMemoryBytes) {
+        const next = await measured.next();
+        if (next.done === true)
+          return { sizeBytes, sha256: sha256.digest("hex"), content: Buffer.concat(content) };
+        content.push(next.value);
+      }
+      const whole = async function* (): AsyncGenerator<Buffer> {
+        yield* content;
+        yield* measured;
+      };
+      await pipeline(whole, createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal });
     } catch (error) {
+      body.destroy();
       await rm(path, { force: true });
       throw error instanceof WhiskersError ? error : this.#broken(what, error, signal);
     }
-    return { sizeBytes, sha256: sha256.digest("hex") };
+    return { sizeBytes, sha256: sha256.digest("hex"), content: null };
   }
 
   async saveNormalizerMeta(meta: NormalizerMeta, signal: AbortSignal): Promise<void> {

@@ -27,8 +27,8 @@ export async function sendRaws(
   stop: AbortSignal,
 ): Promise<void> {
   for (const raw of raws) {
-    if (raw.sizeBytes <= SMALL_BYTES) {
-      const content = readSmall(raw);
+    if (raw.content !== undefined || raw.sizeBytes <= SMALL_BYTES) {
+      const content = raw.content ?? readSmall(raw);
       if (content.length > 0 && input.writable) write(content);
     } else {
       await sendLarge(raw, input, write, stop);

@@ -15,6 +15,8 @@ import type { Fetched } from "../run-task.ts";
 
 /** Raw files that wait for their run, together: when there are more, fetching pauses. */
 const AHEAD_BYTES = 512 * 1024 * 1024;
+/** Smaller ones are kept in memory: making a file and removing it costs more than the run of a small normalizer. */
+const IN_MEMORY_BYTES = 64 * 1024;
 /** A short trouble is waited for here; a long one by giving the task back. */
 const RETRY = { attempts: 3, baseMs: 100, capMs: 1000 };
 
@@ -64,7 +66,7 @@ export class RawFetcher {
     if (found === undefined) return;
     this.#fetched.delete(taskId);
     this.#bytesHeld -= found.raw.sizeBytes;
-    if (found.input === null) await unlink(found.raw.path);
+    if (found.input === null && found.raw.content === undefined) await unlink(found.raw.path);
   }
 
   async #download(task: Task, signal: AbortSignal): Promise<{ readonly raw: Raw; readonly input: null }> {
@@ -83,11 +85,11 @@ export class RawFetcher {
     }, timeoutMs);
     const either = AbortSignal.any([signal, timeout.signal]);
     try {
-      const got = await retrying(RETRY, either, () =>
-        bytes.download({ rawId: task.raw, path: file, maxBytes, secureHash }, either),
-      );
+      const order = { rawId: task.raw, path: file, inMemoryBytes: IN_MEMORY_BYTES, maxBytes, secureHash };
+      const { content, ...got } = await retrying(RETRY, either, () => bytes.download(order, either));
       const mimeTypes = rawData?.mime_types.map(({ value }) => value) ?? [];
-      return { raw: { id: task.raw, path: file, ...got, mimeTypes }, input: null };
+      const raw = { id: task.raw, path: file, ...got, mimeTypes };
+      return { raw: content === null ? raw : { ...raw, content }, input: null };
     } catch (error) {
       if (!timeout.signal.aborted || signal.aborted) throw error;
       // It came, but too slowly: it would again.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -169,8 +169,22 @@ suite("OpenKAT's services", () => {
       const { rawId } = addRaw(content);
       const path = join(folder, rawId);
       const got = await bytes.download({ rawId, path, maxBytes: 1e9, secureHash: null }, NEVER);
-      assert.deepEqual(got, { sizeBytes: content.length, sha256: sha256(content) });
+      assert.deepEqual(got, { sizeBytes: content.length, sha256: sha256(content), content: null });
       assert.ok(readFileSync(path).equals(content));
+    });
+
+    test("§2.2 a small one stays in memory, and one byte more goes to a file whole", async () => {
+      const small = Buffer.alloc(100_000, "small");
+      for (const content of [Buffer.alloc(0), small, Buffer.concat([small, Buffer.from("+")])]) {
+        const { rawId } = addRaw(content);
+        const path = join(folder, rawId);
+        const order = { rawId, path, inMemoryBytes: small.length, maxBytes: 1e9, secureHash: null };
+        const got = await bytes.download(order, NEVER);
+        assert.equal(got.sha256, sha256(content));
+        const fits = content.length <= small.length;
+        assert.equal(existsSync(path), !fits);
+        assert.ok((fits ? got.content : readFileSync(path))?.equals(content));
+      }
     });
 
     test("§2.4 checks the hash that Bytes made", async () => {
