@@ -134,17 +134,12 @@ class BytesClient implements Bytes {
         throw new WhiskersError("input-unreadable", `${what} is not what its hash in Bytes says`);
       }
     };
-    const content: Buffer[] = [];
     const measured = measure(body as AsyncIterable<Buffer>);
     try {
-      while (sizeBytes <= inMemoryBytes) {
-        const next = await measured.next();
-        if (next.done === true)
-          return { sizeBytes, sha256: sha256.digest("hex"), content: Buffer.concat(content) };
-        content.push(next.value);
-      }
+      const { begin, isAll } = await takeUpTo(inMemoryBytes, measured);
+      if (isAll) return { sizeBytes, sha256: sha256.digest("hex"), content: begin };
       const whole = async function* (): AsyncGenerator<Buffer> {
-        yield* content;
+        yield begin;
         yield* measured;
       };
       await pipeline(whole, createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal });
@@ -306,4 +301,19 @@ async function textOf(body: HttpStream["body"]): Promise<string> {
   }
   discard(body);
   return text;
+}
+
+/** What comes until there are more than so many bytes; the rest can still be read. */
+async function takeUpTo(
+  bytes: number,
+  chunks: AsyncIterator<Buffer>,
+): Promise<{ readonly begin: Buffer; readonly isAll: boolean }> {
+  const taken: Buffer[] = [];
+  for (let length = 0; length <= bytes;) {
+    const next = await chunks.next();
+    if (next.done === true) return { begin: Buffer.concat(taken), isAll: true };
+    taken.push(next.value);
+    length += next.value.length;
+  }
+  return { begin: Buffer.concat(taken), isAll: false };
 }
