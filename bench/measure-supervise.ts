@@ -16,7 +16,7 @@ const LOOK_MS = 20;
 /** A measurement in which nothing arrives for so long is over, milliseconds. */
 const STUCK_MS = 60_000;
 /** As the launcher has them. */
-const NODE_OPTIONS = ["--max-semi-space-size=8"];
+const NODE_OPTIONS = ["--max-semi-space-size=4", "--heap-growing-percent=25"];
 const DELIVERED = '"msg":"delivered"';
 
 export interface SuperviseBench {
