@@ -24,6 +24,12 @@ export interface Watched {
 export function observe(driver: Driver): ObservedDriver {
   const opened: Watched[] = [];
   let turn: Promise<unknown> = Promise.resolve();
+  /** One at a time: new children of ours are then this one's. */
+  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const result = turn.then(work);
+    turn = result.catch(() => {});
+    return result;
+  };
   return {
     name: driver.name,
     // It may know more of them once it has tried.
@@ -32,19 +38,16 @@ export function observe(driver: Driver): ObservedDriver {
     },
     opened,
     probe: () => driver.probe(),
-    prepare: (pkg) => driver.prepare(pkg),
-    open: (prepared, request) => {
-      // One at a time: new children of ours are this sandbox's.
-      const open = turn.then(async () => {
+    // It may compile the package, in a sandbox that is not among those that are opened.
+    prepare: (pkg) => inTurn(() => driver.prepare(pkg)),
+    open: (prepared, request) =>
+      inTurn(async () => {
         const before = new Set(listProcesses().map((one) => one.pid));
         const sandbox = await driver.open(prepared, request);
         const watched = watch(sandbox, prepared.pkg.folder, before);
         opened.push(watched.seen);
         return watched.sandbox;
-      });
-      turn = open.catch(() => {});
-      return open;
-    },
+      }),
   };
 }
 
