@@ -27,21 +27,23 @@ for (const runtime of ["runc", "runsc"]) {
       return;
     }
     const mountsBefore = countMounts();
+    const killed: number[] = [];
     let leftBehind = 0;
     const kills = runtime === "runc" ? KILLS : Math.ceil(KILLS / 2);
     for (let kill = 0; kill < kills; kill += 1) {
-      await runAndKill(stateDirectory, runtime, kill);
-      leftBehind += tracesIn(stateDirectory).length;
+      killed.push(await runAndKill(stateDirectory, runtime, kill));
+      leftBehind += tracesIn(stateDirectory, killed).length;
     }
     // A new process would do the same: this driver has not been set up before.
     await driver().probe();
-    assert.deepEqual(tracesIn(stateDirectory), []);
+    assert.deepEqual(tracesIn(stateDirectory, killed), []);
     assert.ok(countMounts() <= mountsBefore, "mounts were left behind");
     assert.ok(leftBehind > 0, "the killed left something: else this shows nothing");
   });
 }
 
-async function runAndKill(stateDirectory: string, runtime: string, kill: number): Promise<void> {
+/** @returns its pid */
+async function runAndKill(stateDirectory: string, runtime: string, kill: number): Promise<number> {
   const child = spawn(process.execPath, ["--no-warnings", SCRIPT, stateDirectory, runtime], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -51,14 +53,15 @@ async function runAndKill(stateDirectory: string, runtime: string, kill: number)
   await delay((kill * 37) % 150);
   child.kill("SIGKILL");
   await ended;
+  return child.pid ?? 0;
 }
 
-/** Names of containers that do not belong to this process, wherever they can be. */
-function tracesIn(stateDirectory: string): readonly string[] {
+/** What there is of containers of these processes, wherever it can be. Others on this machine run sandboxes too. */
+function tracesIn(stateDirectory: string, killed: readonly number[]): readonly string[] {
   const folders = ["oci/bundles", "oci/records"].flatMap((folder) =>
     readdirSync(path.join(stateDirectory, folder)).filter((name) => name.startsWith("whiskers-")),
   );
-  const cgroups = globSync("/sys/fs/cgroup/**/whiskers-*").filter(isOfTheDead);
+  const cgroups = killed.flatMap((pid) => globSync(`/sys/fs/cgroup/**/whiskers-*-${pid}-*`));
   const processes = readdirSync("/proc").filter((pid) => {
     try {
       return /^\d+$/u.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(stateDirectory);
@@ -67,16 +70,6 @@ function tracesIn(stateDirectory: string): readonly string[] {
     }
   });
   return [...folders, ...cgroups, ...processes.map((pid) => `process ${pid}`)];
-}
-
-/** Others on this machine run sandboxes too. */
-function isOfTheDead(folder: string): boolean {
-  const pid = /whiskers-\d+-(\d+)-/u.exec(folder)?.[1];
-  try {
-    return pid !== undefined && !readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("node");
-  } catch {
-    return true;
-  }
 }
 
 function countMounts(): number {
