@@ -292,7 +292,7 @@ function common(database: () => Promise<string | null>): void {
   });
 
   test("failures of the services are counted by service, endpoint and kind", async () => {
-    const supervisor = await here.start({ BOEFJES_OUTGOING_REQUEST_TIMEOUT: "0.5" });
+    const supervisor = await here.start({ BOEFJES_OUTGOING_REQUEST_TIMEOUT: "2" });
     const { mock } = here;
     mock.addFault("mula", { match: "PATCH", kind: "error", times: 1 });
     mock.addFault("bytes", { match: "GET /bytes/raw/", kind: "unauthorized", times: 1 });
@@ -304,6 +304,7 @@ function common(database: () => Promise<string | null>): void {
     await eventually(
       "both are settled",
       () => supervisor.log.filter(({ msg }) => SETTLED.has(msg)).length === 2,
+      60_000,
     );
     const metrics = await (await fetch(`${supervisor.operationsUrl()}/metrics`)).text();
     for (const labels of [
