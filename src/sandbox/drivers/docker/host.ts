@@ -6,11 +6,11 @@ import type { Protection } from "../../../domain/outcome.ts";
 import { isObject } from "../../../domain/unknown.ts";
 import type { ContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import { sandboxNamePrefix } from "../../cgroup/owner.ts";
-import { findPython } from "../../interpreters.ts";
 import type { Python } from "../../interpreters.ts";
 import { containerFilter } from "../../seccomp/container-filter.ts";
 import { makeEtcFolder } from "../../view/etc-folder.ts";
 import { copySdk } from "../../view/sdk-copy.ts";
+import { rememberPythons } from "../../view/remember-pythons.ts";
 import type { DockerOptions } from "./create-docker-driver.ts";
 import { Engine, EngineError } from "./engine.ts";
 import { EngineEvents } from "./engine-events.ts";
@@ -205,21 +205,6 @@ async function seccompProfile(
   await writeFile(`${file}.${draftName}`, profile);
   await rename(`${file}.${draftName}`, file);
   return file;
-}
-
-/** Shims of version managers take a tenth of a second to answer. What is missing may be installed later. */
-function rememberPythons(searchPath: string): Host["findPython"] {
-  const found = new Map<string, Promise<Python>>();
-  return (version, python) => {
-    const key = `${version}:${python}`;
-    let answer = found.get(key);
-    if (answer === undefined) {
-      answer = findPython(version, { python, searchPath });
-      found.set(key, answer);
-      answer.catch(() => found.delete(key));
-    }
-    return answer;
-  };
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
