@@ -37,12 +37,17 @@ export class Guest {
   /**
    * Loads the normalizer's function, then runs it once (`fresh`) or until the input ends (`reuse`).
    * `false`: it could not be loaded, and the host was told.
+   * @param loads `late`: for its first run, because its code may come only then
    * @throws BadInput the host sent what no host should
    */
-  async serve(load: () => Promise<unknown>, state: "fresh" | "reuse"): Promise<boolean> {
-    let normalizer: unknown;
+  async serve(
+    load: () => Promise<unknown>,
+    state: "fresh" | "reuse",
+    loads: "ahead" | "late" = "ahead",
+  ): Promise<boolean> {
+    let normalizer: unknown = null;
     try {
-      normalizer = await load();
+      if (loads === "ahead") normalizer = await load();
     } catch (error) {
       await this.#stream.write(encodeFrame(FAILED, 0, failurePayload(error, true)));
       return false;
@@ -56,6 +61,12 @@ export class Guest {
       await readPayload(this.#stream, text);
       const request = parseRequest(text);
       const raws = await this.#readRaws(request, header.run);
+      try {
+        normalizer ??= await load();
+      } catch (error) {
+        await this.#stream.write(encodeFrame(FAILED, header.run, failurePayload(error, true)));
+        return false;
+      }
       await this.#work(normalizer, header.run, request.meta, raws);
       if (state === "fresh") return true;
       await this.#stream.write(encodeFrame(READY, 0, "{}"));

@@ -21,6 +21,7 @@ export async function serve(
     readonly entrypoint: string;
     readonly dependencies: string | null;
     readonly state: "fresh" | "reuse";
+    readonly loads?: "ahead" | "late";
   },
 ): Promise<boolean> {
   const guest = new Guest(streamPair(input, output));
@@ -29,8 +30,8 @@ export async function serve(
   };
   process.on("uncaughtException", onError);
   try {
-    const { folder, entrypoint, dependencies, state } = options;
-    return await guest.serve(() => loadFunction(folder, entrypoint, dependencies), state);
+    const { folder, entrypoint, dependencies, state, loads } = options;
+    return await guest.serve(() => loadFunction(folder, entrypoint, dependencies), state, loads);
   } finally {
     process.off("uncaughtException", onError);
   }

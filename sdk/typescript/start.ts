@@ -4,6 +4,7 @@
  * and 1. Node cannot move those away, so what prints goes through `process.stdout`, which is made to
  * be standard error; whoever writes to descriptor 1 himself breaks the protocol, and his own run.
  */
+import { stripTypeScriptTypes } from "node:module";
 import { Readable } from "node:stream";
 
 import { descriptorStream } from "./descriptor-stream.ts";
@@ -39,7 +40,10 @@ try {
       process.env["WHISKERS_DEPENDENCIES"] ?? null,
     );
   const state = process.env["WHISKERS_STATE"] === "reuse" ? "reuse" : "fresh";
-  process.exit((await guest.serve(load, state)) ? 0 : 1);
+  const loads = process.env["WHISKERS_LOADS"] === "late" ? "late" : "ahead";
+  // Node.js loads what strips types when it is first wanted, which would be in the run.
+  if (loads === "late") stripTypeScriptTypes("");
+  process.exit((await guest.serve(load, state, loads)) ? 0 : 1);
 } catch (error) {
   if (!(error instanceof BadInput)) throw error;
   printed.write(`whiskers: ${error.message}\n`);

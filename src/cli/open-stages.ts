@@ -11,10 +11,15 @@ import { createOciDriver } from "../sandbox/drivers/oci/create-oci-driver.ts";
 import { createSubprocessDriver } from "../sandbox/drivers/subprocess/create-subprocess-driver.ts";
 import { SDK_FOLDER } from "./sdk-folder.ts";
 import { openPackages } from "./open-packages.ts";
+import type { PoolOptions } from "../sandbox/pool.ts";
 import { openSandboxes } from "../sandbox/sandboxes.ts";
 
 /** The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here. */
-export function openStages(settings: Settings, fetch: Stages["fetch"]): Stages & AsyncDisposable {
+export function openStages(
+  settings: Settings,
+  fetch: Stages["fetch"],
+  pool: Partial<PoolOptions> = {},
+): Stages & AsyncDisposable {
   const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime } = settings;
   const packages = openPackages(settings, "run");
   const common = {
@@ -24,6 +29,7 @@ export function openStages(settings: Settings, fetch: Stages["fetch"]): Stages &
   };
   // In the order in which `auto` tries them; it never takes one that does not isolate.
   const sandboxes = openSandboxes({
+    ...pool,
     drivers: [
       createSubprocessDriver({ ...common, variant: subprocess }),
       createOciDriver({ ...common, runtime: ociRuntime }),

@@ -1,20 +1,18 @@
-import type { NormalizerMeta } from "../domain/meta.ts";
-import type { Package } from "../domain/package.ts";
-import type { Raw } from "../domain/raw.ts";
 import type { Run } from "../domain/run.ts";
-import { ERRORS, WhiskersError } from "../errors.ts";
-import type { Input, Inputs } from "../raw/input.ts";
-import { type MetaOverrides, normalizerMeta } from "../raw/normalizer-meta.ts";
+import { ERRORS } from "../errors.ts";
 import { openInputs } from "../raw/open-inputs.ts";
-import { selectInputs } from "../raw/select-inputs.ts";
-import { type Fetched, runTask } from "../run-task.ts";
 import { flag } from "./arguments.ts";
+import { chooseInputs } from "./choose-inputs.ts";
 import type { Arguments, Command, Context } from "./command.ts";
 import { errorDocument } from "./complain.ts";
 import { openStages } from "./open-stages.ts";
 import { JsonDocument } from "./report/json-document.ts";
 import { TextReport } from "./report/text-report.ts";
+import { runInput } from "./run-input.ts";
 import { readMetaOverrides, readRunOptions, RUN_OPTIONS, RUN_OPTIONS_HELP } from "./run-options.ts";
+import { WatchLines } from "./watch/watch-lines.ts";
+import { watchRuns } from "./watch/watch-runs.ts";
+import { WatchText } from "./watch/watch-text.ts";
 
 export const command: Command = {
   help: `whiskers run PACKAGE INPUT... [OPTIONS]
@@ -30,6 +28,8 @@ OpenKAT lets you download, or - for standard input; any number of them.
   --input-ooi OOI      the object that was scanned: JSON, @FILE, or a primary key
   --mime TYPE          mime type of the inputs; may be given several times
   --meta FILE          the whole meta of the input: a NormalizerMeta or RawDataMeta as JSON
+  --watch              run again whenever a file of package or inputs is saved, and show what changed; with
+                       --json one JSON object a line
   --all                also raw files of a download whose mime types the normalizer does not consume
 ${RUN_OPTIONS_HELP}
 
@@ -38,11 +38,13 @@ Exit codes: 0 every run succeeded, 1 a normalizer failed, hit a limit or was rej
 
   whiskers run examples/normalizers/nmap-python examples/raws/nmap.zip
   whiskers run my-normalizer download.zip --json > out.json
+  whiskers run my-normalizer raw-file --watch
 `,
   options: {
     ...RUN_OPTIONS,
     json: { type: "boolean" },
     full: { type: "boolean" },
+    watch: { type: "boolean" },
     all: { type: "boolean" },
     "input-ooi": { type: "string" },
     meta: { type: "string" },
@@ -53,31 +55,26 @@ Exit codes: 0 every run succeeded, 1 a normalizer failed, hit a limit or was rej
 };
 
 async function run(args: Arguments, context: Context): Promise<number> {
-  const [folder = "", ...paths] = args.positionals;
-  const settings = context.settings();
-  const options = readRunOptions(args, settings);
+  const [reference = "", ...paths] = args.positionals;
+  const options = readRunOptions(args, context.settings());
   const overrides = await readMetaOverrides(args);
+  const setting = { reference, paths, options, overrides, all: flag(args, "all") };
+  const full = flag(args, "full");
+  const isJson = flag(args, "json");
+  if (flag(args, "watch")) {
+    return watchRuns(setting, context, isJson ? new WatchLines(context.out) : new WatchText(context, full));
+  }
   await using inputs = await openInputs(paths, context.signal);
-  const jobs = new Map<string, Fetched>();
-  await using stages = openStages(settings, (task) => {
-    const job = jobs.get(task.id);
-    if (job === undefined) throw new Error(`no input for task ${task.id}`);
-    return Promise.resolve(job);
-  });
-  const pkg = await stages.catalogue.open(folder);
-  if (inputs.inputs.length === 0) throw nothingIn(paths, inputs);
-  const chosen = choose(inputs, pkg, overrides, flag(args, "all"));
-  const report = flag(args, "json")
-    ? new JsonDocument(context.out)
-    : new TextReport(context, chosen, flag(args, "full"));
+  await using stages = openStages(context.settings(), () =>
+    Promise.reject(new Error("each run brings its own")),
+  );
+  const { manifest } = await stages.catalogue.open(reference);
+  const chosen = chooseInputs(inputs, paths, manifest, overrides, setting.all);
+  const report = isJson ? new JsonDocument(context.out) : new TextReport(context, chosen, full);
   let exitCode = 0;
   try {
     for (const input of chosen.inputs) {
-      const meta = normalizerMeta(input, pkg.manifest, overrides);
-      jobs.set(meta.id, { raw: rawOf(input, meta), meta });
-      const task = { id: meta.id, package: folder, raw: input.name };
-      const done = await runTask(task, stages, options, context.signal);
-      jobs.delete(meta.id);
+      const done = await runInput(input, { ...setting, manifest, stages }, context.signal);
       if (context.signal.aborted) break;
       await report.add(input.name, done);
       exitCode = Math.max(exitCode, exitCodeOf(done));
@@ -93,40 +90,6 @@ async function run(args: Arguments, context: Context): Promise<number> {
   return exitCode;
 }
 
-/** The raw as the meta has it, which a person may have said. */
-function rawOf({ raw }: Input, { raw_data: known }: NormalizerMeta): Raw {
-  return { ...raw, id: known.id, mimeTypes: known.mime_types.map(({ value }) => value) };
-}
-
 function exitCodeOf({ outcome }: Run): number {
   return outcome.status === "succeeded" ? 0 : ERRORS[outcome.code].exitCode;
-}
-
-/** @throws WhiskersError `input-unreadable` when none is left; `usage` when one meta is to be that of many */
-function choose(inputs: Inputs, { manifest }: Package, overrides: MetaOverrides, all: boolean): Inputs {
-  const chosen =
-    all || overrides.mimeTypes !== undefined || overrides.meta !== undefined
-      ? inputs
-      : selectInputs(inputs, manifest.consumes);
-  if (chosen.inputs.length === 0) {
-    throw new WhiskersError(
-      "input-unreadable",
-      `no raw file for ${manifest.id} (--all runs it on every one)${reasonsOf(chosen)}`,
-    );
-  }
-  if (overrides.meta !== undefined && chosen.inputs.length > 1) {
-    throw new WhiskersError(
-      "usage",
-      `--meta is the meta of one raw file, and there are ${chosen.inputs.length}`,
-    );
-  }
-  return chosen;
-}
-
-function nothingIn(paths: readonly string[], inputs: Inputs): WhiskersError {
-  return new WhiskersError("input-unreadable", `no raw file in ${paths.join(", ")}${reasonsOf(inputs)}`);
-}
-
-function reasonsOf({ skipped }: Inputs): string {
-  return skipped.map(({ name, reason }) => `\n${name}: ${reason}`).join("");
 }

@@ -82,6 +82,11 @@ export interface Package {
   readonly dependencies: Dependencies | null;
   /** What it runs on; null: what this machine has installed. */
   readonly root: Root | null;
+  /**
+   * Its guest is ready before its code is loaded, which it does for its first run: the code is put into `folder`
+   * when a sandbox is open already. Packages of one folder are then interchangeable, whatever their digests.
+   */
+  readonly loadsLate?: true;
 }
 
 /** Installed dependencies, apart from the code that needs them. */

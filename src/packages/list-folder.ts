@@ -99,7 +99,8 @@ async function namesIn(folder: string, below: string): Promise<readonly string[]
 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/u;
 
-function isExcluded(name: string, below: string): boolean {
+/** Whether packages leave it out. @param below folder that it is in, relative to the package */
+export function isExcluded(name: string, below: string): boolean {
   if (EXCLUDED_NAMES.has(name) || name.endsWith(".pyc")) return true;
   // Cases of `whiskers test`: what code does is not changed by what is expected of it.
   if (name === "tests" && below === "") return true;

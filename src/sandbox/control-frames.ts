@@ -54,8 +54,11 @@ export function parseDone(payload: Buffer): { readonly records: number | null } 
   return { records };
 }
 
-/** `loading`: sent before the first `ready`, where only `memory` and `load` make sense. */
-export function parseFailed(payload: Buffer, loading: boolean): Failed | Malformed {
+/**
+ * @param loading sent before the first `ready`, where only `memory` and `load` make sense
+ * @param loadsLate it may be `load` in a run
+ */
+export function parseFailed(payload: Buffer, loading: boolean, loadsLate = false): Failed | Malformed {
   const value = parseObject(payload, FAILED_MAX_BYTES);
   if (value instanceof Malformed) return value;
   const { type = "", message, stack = "", reason = loading ? "load" : "raised" } = value;
@@ -65,7 +68,7 @@ export function parseFailed(payload: Buffer, loading: boolean): Failed | Malform
   if (reason !== "raised" && reason !== "memory" && reason !== "load") {
     return new Malformed("`reason` is none of raised, memory, load");
   }
-  if (reason === "load" && !loading) return new Malformed("`reason` is load in a run");
+  if (reason === "load" && !loading && !loadsLate) return new Malformed("`reason` is load in a run");
   return {
     kind: "failed",
     reason: loading && reason === "raised" ? "load" : reason,

@@ -45,6 +45,8 @@ export interface Capabilities {
   readonly roots: boolean;
   /** Kinds of guest that it can start. */
   readonly guests: readonly Guest["kind"][];
+  /** What is put into a package's folder is seen in a sandbox that is open: `Package.loadsLate`. Absent: not. */
+  readonly lateCode?: boolean;
 }
 
 export type Probe =

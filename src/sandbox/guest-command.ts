@@ -145,6 +145,7 @@ function commonEnv(pkg: Package, paths: GuestPaths, state: StatePolicy): Record<
     WHISKERS_STATE: state,
     WHISKERS_PACKAGE: paths.packageFolder,
     ...(pkg.dependencies === null ? {} : { WHISKERS_DEPENDENCIES: paths.dependenciesFolder }),
+    ...(pkg.loadsLate === true ? { WHISKERS_LOADS: "late" } : {}),
     ...(paths.privateTmp ? { WHISKERS_SANDBOXED: "1" } : {}),
   };
 }

@@ -57,6 +57,7 @@ export class GuestLink implements Link {
 
   readonly #sandbox: Sandbox;
   readonly #limits: Limits;
+  readonly #loadsLate: boolean;
   readonly #decoder: FrameDecoder;
   #state: LinkState = "opening";
   #logs: LogCollector;
@@ -68,9 +69,11 @@ export class GuestLink implements Link {
   #answeredAtMs = 0;
   #endedBy: RunEnd | null = null;
 
-  constructor(sandbox: Sandbox, limits: Limits) {
+  /** @param loadsLate its guest loads the normalizer in its first run, where that may fail */
+  constructor(sandbox: Sandbox, limits: Limits, loadsLate = false) {
     this.#sandbox = sandbox;
     this.#limits = limits;
+    this.#loadsLate = loadsLate;
     this.#decoder = new FrameDecoder("guest", limits.frameBytes);
     this.#logs = new LogCollector(limits);
     this.opened = new Promise((resolve) => {
@@ -234,7 +237,7 @@ export class GuestLink implements Link {
         return;
       }
       case FRAME.failed: {
-        const failed = parseFailed(frame.payload, false);
+        const failed = parseFailed(frame.payload, false, this.#loadsLate);
         if (failed instanceof Malformed) this.#breakMalformed(frame, failed);
         else this.#answer(failed, run);
         return;

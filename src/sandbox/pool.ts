@@ -223,8 +223,11 @@ export class Pool {
     const sandbox = await this.#withinStart(opening, request, signal);
     // Errors of the streams are no news: `output` ends or `ended` resolves.
     for (const stream of [sandbox.input, sandbox.output, sandbox.errors]) stream.on("error", () => {});
-    const { kind } = prepared.pkg.manifest.guest;
-    const link = kind === "command" ? new PlainLink(sandbox, limits) : new GuestLink(sandbox, limits);
+    const { manifest, loadsLate = false } = prepared.pkg;
+    const link =
+      manifest.guest.kind === "command"
+        ? new PlainLink(sandbox, limits)
+        : new GuestLink(sandbox, limits, loadsLate);
     return { key, sandbox, link, limits, state, runs: 0, cpuMs: 0, peakBytes: null, idleSinceMs: 0 };
   }
 
@@ -349,7 +352,7 @@ function keyOf({ driver, prepared, limits, state }: LeaseRequest): string {
   const { pkg, environment } = prepared;
   return JSON.stringify([
     driver.name,
-    pkg.digest,
+    pkg.loadsLate === true ? "late" : pkg.digest,
     pkg.folder,
     pkg.manifest.guest,
     environment,

@@ -194,8 +194,9 @@ class PooledSandboxes implements Sandboxes {
 }
 
 /** Why a driver cannot run a package, whatever the machine; null: it can. */
-function cannotRun({ capabilities }: Driver, { manifest, root }: Package): string | null {
+function cannotRun({ capabilities }: Driver, { manifest, root, loadsLate }: Package): string | null {
   const { kind } = manifest.guest;
+  if (loadsLate === true && capabilities.lateCode !== true) return "does not see code that comes late";
   if (!capabilities.guests.includes(kind)) return `cannot run ${kind} guests`;
   if (root !== null && !capabilities.roots) return `cannot run a package on a root such as ${root.name}`;
   return null;

@@ -4,6 +4,7 @@
     WHISKERS_ENTRYPOINT  "module:callable" in it
     WHISKERS_CONVENTION  how it is called: `openkat`, or left out: run(meta, raw)
     WHISKERS_STATE       fresh | reuse | fork (protocol/README.md, State policies)
+    WHISKERS_LOADS       late: says `ready` before it loads the normalizer, which it does for its first run
     WHISKERS_SHARED      1: serves several packages; each run names its own (sdk/python/README.md)
     WHISKERS_DEPENDENCIES  not set, or a folder with `python/` in it: libraries that the normalizer asks for
     WHISKERS_SANDBOXED   1: /tmp and /dev/shm belong to this sandbox alone, and are emptied between forked runs
@@ -18,7 +19,7 @@ import whiskers.failure as failure
 import whiskers.frames as frames
 
 from . import VERSION
-from .load import SharedPackages, load
+from .load import Late, SharedPackages, load
 from .run import execute, next_run
 
 
@@ -74,7 +75,8 @@ def _serve_package(fd_in, fd_out):
     try:
         # In place of the SDK's own folder, which Python put there.
         sys.path[0] = os.environ["WHISKERS_PACKAGE"]
-        function = load(sys.path[0], os.environ["WHISKERS_ENTRYPOINT"], os.environ.get("WHISKERS_CONVENTION"))
+        where = (sys.path[0], os.environ["WHISKERS_ENTRYPOINT"], os.environ.get("WHISKERS_CONVENTION"))
+        function = Late(*where) if os.environ.get("WHISKERS_LOADS") == "late" else load(*where)
     except BaseException as error:
         frames.send(fd_out, frames.FAILED, 0, failure.payload(error, "load"))
         os._exit(1)

@@ -26,6 +26,22 @@ def load(folder, entrypoint, convention=None):
     return function
 
 
+class Late:
+    """A normalizer that is loaded for its run: its code may come to its folder only then."""
+
+    def __init__(self, folder, entrypoint, convention):
+        self._where = (folder, entrypoint, convention)
+        self._function = None
+
+    def load(self):
+        """The function. :raises BaseException: as `load`"""
+        if self._function is None:
+            # What was looked up in the folder before says nothing of it now.
+            sys.path_importer_cache.pop(self._where[0], None)
+            self._function = load(*self._where)
+        return self._function
+
+
 class SharedPackages:
     """Keeps the modules of several packages apart in one interpreter: two may both have a `normalize.py`.
 

@@ -11,6 +11,8 @@ import whiskers.failure as failure
 import whiskers.frames as frames
 import whiskers.log as log
 
+from .load import Late
+
 BATCH_BYTES = 64 * 1024
 BATCH_SECONDS = 1.0
 
@@ -163,12 +165,17 @@ def execute(function, fd, number, request, raws):
     meta.raws = raws
     raw = raws[0].content if raws else b""
     log.attach(run)
+    reason = None
     try:
+        if isinstance(function, Late):
+            reason = "load"
+            function = function.load()
+            reason = None
         collect(run, function(meta, raw))
         run.finish()
         end, payload = frames.DONE, b'{"records":%d}' % run.count
     except BaseException as error:
-        end, payload = frames.FAILED, failure.payload(error)
+        end, payload = frames.FAILED, failure.payload(error, reason)
     _flush_prints()
     try:
         if end == frames.FAILED:

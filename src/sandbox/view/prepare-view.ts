@@ -59,7 +59,8 @@ async function preparePython(
   const sdk = { folder: host.sdkFolder, digest: path.basename(host.sdkFolder) };
   const compiled: ViewParts = {
     ...parts,
-    packageFolder: await compilePython(pkg, INSIDE.package, compile),
+    // What loads late is not there yet.
+    packageFolder: pkg.loadsLate === true ? pkg.folder : await compilePython(pkg, INSIDE.package, compile),
     sdkFolder: root === null ? host.sdkFolder : await compilePython(sdk, INSIDE.sdk, compile),
     dependenciesFolder:
       pkg.dependencies === null ? null : await compilePython(pkg.dependencies, INSIDE.dependencies, compile),

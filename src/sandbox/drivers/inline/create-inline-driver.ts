@@ -37,6 +37,7 @@ class InlineDriver implements Driver {
     fork: true,
     roots: false,
     guests: ["python", "javascript", "php", "program", "command"],
+    lateCode: true,
   } as const;
   readonly #options: InlineOptions;
   #count = 0;

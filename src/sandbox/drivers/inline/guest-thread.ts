@@ -10,6 +10,7 @@ export interface GuestThreadData {
   readonly dependencies: string | null;
   readonly entrypoint: string;
   readonly state: "fresh" | "reuse";
+  readonly loads: "ahead" | "late";
 }
 
 interface Sdk {

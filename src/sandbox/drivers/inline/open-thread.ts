@@ -26,6 +26,7 @@ export async function openThread(
     dependencies: prepared.pkg.dependencies?.folder ?? null,
     entrypoint: `${guest.file}:${guest.export}`,
     state: request.state === "reuse" ? "reuse" : "fresh",
+    loads: prepared.pkg.loadsLate === true ? "late" : "ahead",
   };
   const worker = new Worker(new URL("guest-thread.ts", import.meta.url), {
     workerData,

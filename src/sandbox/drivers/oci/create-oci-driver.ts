@@ -47,6 +47,7 @@ class OciDriver implements Driver {
       fork: this.#fork,
       roots: true,
       guests: ["python", "javascript", "php", "program", "command"],
+      lateCode: true,
     };
   }
 
@@ -63,7 +64,8 @@ class OciDriver implements Driver {
 
   async prepare(pkg: Package): Promise<Prepared> {
     const host = await this.#host();
-    const key = [pkg.digest, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
+    const code = pkg.loadsLate === true ? pkg.folder : pkg.digest;
+    const key = [code, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
     let prepared = this.#prepared.get(key);
     if (prepared === undefined) {
       prepared = prepareView(pkg, host, this.#options.python);

@@ -50,6 +50,7 @@ class SubprocessDriver implements Driver {
       fork: true,
       roots: this.#roots,
       guests: ["python", "javascript", "php", "program", "command"],
+      lateCode: true,
     };
   }
 
@@ -66,7 +67,8 @@ class SubprocessDriver implements Driver {
 
   async prepare(pkg: Package): Promise<Prepared> {
     const host = await this.#host();
-    const key = [pkg.digest, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
+    const code = pkg.loadsLate === true ? pkg.folder : pkg.digest;
+    const key = [code, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
     let prepared = this.#prepared.get(key);
     if (prepared === undefined) {
       prepared = prepareView(pkg, viewHost(host, this.#options.stateDirectory), this.#options.python);

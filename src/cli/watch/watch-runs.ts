@@ -1,0 +1,135 @@
+import path from "node:path";
+
+import { ERRORS, WhiskersError } from "../../errors.ts";
+import { isImageReference } from "../../packages/open-reference.ts";
+import { type OpenInputs, openInputs } from "../../raw/open-inputs.ts";
+import type { MetaOverrides } from "../../raw/normalizer-meta.ts";
+import type { RunOptions } from "../../sandbox/sandboxes.ts";
+import { chooseInputs } from "../choose-inputs.ts";
+import type { Context } from "../command.ts";
+import { errorDocument } from "../complain.ts";
+import { openStages } from "../open-stages.ts";
+import { runInput } from "../run-input.ts";
+import { LatePackages } from "./late-packages.ts";
+import { type Change, watchFiles } from "./watch-files.ts";
+import type { WatchReport } from "./watch-report.ts";
+
+export interface WatchSetting {
+  /** A folder or file. */
+  readonly reference: string;
+  readonly paths: readonly string[];
+  readonly all: boolean;
+  readonly options: RunOptions;
+  readonly overrides: MetaOverrides;
+}
+
+/** Nobody comes back to a sandbox of three saves ago; the one that waits may wait as long as a person thinks. */
+const POOL = { maxIdle: 3, idleMs: 24 * 3_600_000 } as const;
+
+/**
+ * Runs a package on its inputs, and again whenever any of their files is saved, until the context's signal aborts. A save
+ * ends a run that is under way. What is wrong with package or inputs is shown, and may be put right.
+ * @throws WhiskersError `usage`; and whatever keeps the first run from being tried but a package or an input
+ */
+export async function watchRuns(
+  setting: WatchSetting,
+  context: Context,
+  report: WatchReport,
+): Promise<number> {
+  checkWatchable(setting);
+  const settings = context.settings();
+  const { signal } = context;
+  await using stages = openStages(settings, () => Promise.reject(new Error("each run brings its own")), POOL);
+  await using late = await LatePackages.open(
+    path.join(settings.home, "cache"),
+    stages.sandboxes,
+    setting.options,
+    signal,
+  );
+  await using inputs = new KnownInputs(setting.paths, signal);
+  const changes = watchFiles([setting.reference, ...setting.paths], signal);
+  let latest: Change | null = null;
+  for (;;) {
+    const next = changes.next();
+    const superseded = new AbortController();
+    const running = runAll(latest, AbortSignal.any([signal, superseded.signal]));
+    const result = await Promise.race([next, running.then(() => next)]);
+    superseded.abort();
+    await running;
+    if (result.done === true || signal.aborted) return 0;
+    latest = result.value;
+    inputs.forget(latest.files);
+  }
+
+  /** Throws only what a person cannot put right by saving a file. */
+  async function runAll(change: Change | null, runSignal: AbortSignal): Promise<void> {
+    try {
+      const opened = await inputs.open();
+      const pkg = await stages.catalogue.open(setting.reference);
+      const taken = await late.take(pkg);
+      const { manifest } = pkg;
+      const chosen = chooseInputs(opened, setting.paths, manifest, setting.overrides, setting.all);
+      const catalogue = { open: () => Promise.resolve(taken) };
+      const runSetting = { ...setting, manifest, stages: { ...stages, catalogue } };
+      await report.begin(change, chosen);
+      for (const input of chosen.inputs) {
+        const run = await runInput(input, runSetting, runSignal);
+        if (runSignal.aborted) break;
+        await report.add(input.name, run, change);
+      }
+      await late.openNext(pkg);
+      if (!runSignal.aborted) await report.end();
+    } catch (error) {
+      if (runSignal.aborted) return;
+      if (change === null && !mayBePutRight(error)) throw error;
+      await report.complain(errorDocument(error), change);
+    }
+  }
+}
+
+/** @throws WhiskersError `usage` */
+function checkWatchable({ reference, paths }: WatchSetting): void {
+  if (paths.includes("-"))
+    throw new WhiskersError("usage", "--watch runs again and again: standard input can be read only once");
+  if (isImageReference(reference))
+    throw new WhiskersError(
+      "usage",
+      `${reference}: an image does not change; --watch is for folders and files`,
+    );
+}
+
+function mayBePutRight(error: unknown): boolean {
+  return error instanceof WhiskersError && error.code !== "usage" && ERRORS[error.code].exitCode === 2;
+}
+
+/** Raw files are read, unpacked and hashed again only when one of them was saved. */
+class KnownInputs implements AsyncDisposable {
+  readonly #paths: readonly string[];
+  readonly #signal: AbortSignal;
+  #opened: OpenInputs | null = null;
+  #stale = true;
+
+  constructor(paths: readonly string[], signal: AbortSignal) {
+    this.#paths = paths;
+    this.#signal = signal;
+  }
+
+  async open(): Promise<OpenInputs> {
+    if (this.#opened !== null && !this.#stale) return this.#opened;
+    await this[Symbol.asyncDispose]();
+    this.#opened = await openInputs(this.#paths, this.#signal);
+    this.#stale = false;
+    return this.#opened;
+  }
+
+  forget(files: readonly string[]): void {
+    const isInput = (file: string): boolean =>
+      this.#paths.some((given) => file === given || file.startsWith(`${given.replace(/\/$/u, "")}/`));
+    if (files.some((file) => isInput(file))) this.#stale = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#opened?.[Symbol.asyncDispose]();
+    this.#opened = null;
+  }
+}
