@@ -1,6 +1,15 @@
 /** What every driver has to keep, src/sandbox/driver.ts: run by each of them in a file of its own. */
 import assert from "node:assert/strict";
-import { globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -12,6 +21,8 @@ import type { Limits } from "../../src/domain/limits.ts";
 import type { Guest, Package, Root } from "../../src/domain/package.ts";
 import { WhiskersError } from "../../src/errors.ts";
 import type { Driver, Ending, OpenRequest, Sandbox } from "../../src/sandbox/driver.ts";
+import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
+import { CollectingSink, META } from "../../src/sandbox/testing/rig.ts";
 
 const MiB = 1024 * 1024;
 const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
@@ -108,6 +119,35 @@ export function driverContract(
           assert.equal((await sandbox.ended).exitCode, 0);
         } finally {
           await sandbox.close();
+        }
+      });
+    }
+
+    for (const [kind, file, code] of LATE_CODE) {
+      test(`code that a ${kind} guest's sandbox is given when it is open is what runs`, async (rig, t) => {
+        const { driver, python } = rig;
+        if (driver.capabilities.lateCode !== true) {
+          t.skip("its sandboxes do not see such code");
+          return;
+        }
+        const folder = mkdtempSync(path.join(rig.folder, "../late-"));
+        chmodSync(folder, 0o755);
+        const base = kind === "python" ? { ...python, folder } : javascriptPackage(folder);
+        const pkg: Package = { ...base, loadsLate: true };
+        const sandboxes = openSandboxes({ drivers: [driver] });
+        const options = { runtime: driver.name, limits: { memoryBytes: 256 * MiB } };
+        const { signal } = new AbortController();
+        try {
+          assert.equal(await sandboxes.warm(pkg, options, 1, signal), 1);
+          writeFileSync(path.join(folder, file), code);
+          const sink = new CollectingSink();
+          const coded = { ...pkg, digest: "sha256:of-the-code" };
+          const done = await sandboxes.run(coded, options, { meta: META, raws: [] }, sink, signal);
+          assert.deepEqual(done.outcome, { status: "succeeded" });
+          assert.match(sink.text, /"late"/u);
+          assert.equal(done.timingsMs.open, 0, "in the sandbox that waited");
+        } finally {
+          await sandboxes.close();
         }
       });
     }
@@ -438,6 +478,15 @@ function programPackage(folder: string): Package {
     "program",
   );
 }
+
+const LATE_CODE = [
+  ["python", "normalize.py", 'def run(meta, raw):\n    yield {"object_type": "Network", "name": "late"}\n'],
+  [
+    "javascript",
+    "normalize.mjs",
+    'export function* run() { yield { object_type: "Network", name: "late" }; }\n',
+  ],
+] as const;
 
 const PROTOCOL_GUESTS = {
   python: pythonPackage,

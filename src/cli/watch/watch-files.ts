@@ -31,7 +31,10 @@ type Stamps = Map<string, string>;
  * editors do, and that they are gone for a while. Changes that come while nobody waits are told together.
  * Ends when `signal` aborts.
  */
-export async function* watchFiles(paths: readonly string[], signal: AbortSignal): AsyncGenerator<Change, void> {
+export async function* watchFiles(
+  paths: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<Change, void> {
   const doorbell = new Doorbell(signal);
   using watchers = new FolderWatchers(() => {
     doorbell.ring();
