@@ -28,7 +28,7 @@ const SUITES: Readonly<Record<string, { readonly files: readonly string[]; reado
     },
     contract: { files: ["test/contract/**/*.test.ts"], concurrency: 1 },
     security: { files: ["test/security/**/*.test.ts"], concurrency: 1 },
-    integration: { files: ["test/integration/**/*.test.ts"], concurrency: 1 },
+    integration: { files: ["test/integration/**/*.test.ts"], concurrency: availableParallelism() },
     chaos: { files: ["test/chaos/**/*.test.ts"], concurrency: 1 },
     toolchains: { files: ["test/toolchains/**/*.test.ts"], concurrency: 1 },
     docs: { files: ["test/docs/**/*.test.ts"], concurrency: 1 },
