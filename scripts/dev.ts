@@ -26,9 +26,10 @@ const SUITES: Readonly<Record<string, { readonly files: readonly string[]; reado
       files: ["src/**/*.test.ts", "sdk/**/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"],
       concurrency: availableParallelism(),
     },
-    contract: { files: ["test/contract/**/*.test.ts"], concurrency: 1 },
+    contract: { files: ["test/contract/**/*.test.ts"], concurrency: availableParallelism() },
     security: { files: ["test/security/**/*.test.ts"], concurrency: 1 },
     integration: { files: ["test/integration/**/*.test.ts"], concurrency: availableParallelism() },
+    timing: { files: ["test/timing/**/*.test.ts"], concurrency: 1 },
     chaos: { files: ["test/chaos/**/*.test.ts"], concurrency: 1 },
     toolchains: { files: ["test/toolchains/**/*.test.ts"], concurrency: 1 },
     docs: { files: ["test/docs/**/*.test.ts"], concurrency: 1 },
@@ -37,6 +38,9 @@ const SUITES: Readonly<Record<string, { readonly files: readonly string[]; reado
     // Needs PyPI, or an index in its place; says why when it does not run.
     pypi: { files: ["test/pypi/**/*.test.ts"], concurrency: 1 },
   };
+
+/** `ℹ pass 71`, as the runner closes. */
+const CLOSING_COUNT = /^ℹ (pass|fail|cancelled|skipped|todo) (\d+)$/u;
 
 const GENERATORS = ["scripts/generate-object-model.ts", "scripts/generate-vectors.ts"];
 
@@ -129,20 +133,27 @@ async function runSuite(name: string): Promise<Counts> {
 async function countTests(
   argv: readonly string[],
 ): Promise<{ readonly exitCode: number; readonly counts: Counts }> {
-  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
-  let tail = "";
+  const closing = new Map<string, number>();
+  let rest = "";
   const exitCode = await exitCodeOf(argv, (text) => {
     process.stdout.write(text);
-    tail = (tail + text).slice(-4096);
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    // The runner's own are the last of their kind: what failed is told once more after them.
+    for (const line of lines) {
+      const [, key, count] = CLOSING_COUNT.exec(stripVTControlCharacters(line)) ?? [];
+      if (key !== undefined) closing.set(key, Number(count));
+    }
   });
-  const read = (key: string): number => {
-    const found = [...stripVTControlCharacters(tail).matchAll(new RegExp(`^. ${key} (\\d+)$`, "gmu"))].at(-1);
-    return Number(found?.[1] ?? 0);
+  const read = (key: string): number => closing.get(key) ?? 0;
+  return {
+    exitCode,
+    counts: {
+      passed: read("pass"),
+      failed: read("fail") + read("cancelled"),
+      skipped: read("skipped") + read("todo"),
+    },
   };
-  counts.passed = read("pass");
-  counts.failed = read("fail") + read("cancelled");
-  counts.skipped = read("skipped") + read("todo");
-  return { exitCode, counts };
 }
 
 function exitCodeOf(argv: readonly string[], onOutput?: (text: string) => void): Promise<number> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { suite, test } from "node:test";
 
@@ -25,14 +25,14 @@ const DOCUMENTS = ["README.md", ...globSync("docs/**/*.md", { cwd: ROOT })].toSo
  * exit 0 (or as a `# exits N` comment in them says); blocks with a title are files; a `text` block after
  * an `sh` block lists lines that its output must hold, in that order (`…` stands for anything).
  */
-suite("documents", () => {
+suite("documents", { concurrency: availableParallelism() }, () => {
   for (const document of DOCUMENTS) {
     const blocks = docBlocks(readFileSync(join(ROOT, document), "utf8"));
     if (!blocks.some((block) => block.language === "sh" || block.title !== null)) continue;
-    test(`the blocks of ${document} work`, { timeout: 300_000 }, () => {
+    test(`the blocks of ${document} work`, { timeout: 300_000 }, async () => {
       const folder = copyOfCheckout();
       try {
-        runBlocks(document, blocks, folder);
+        await runBlocks(document, blocks, folder);
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
@@ -56,7 +56,11 @@ suite("documents", () => {
   });
 });
 
-function runBlocks(document: string, blocks: ReturnType<typeof docBlocks>, folder: string): void {
+async function runBlocks(
+  document: string,
+  blocks: ReturnType<typeof docBlocks>,
+  folder: string,
+): Promise<void> {
   let output = "";
   for (const block of blocks) {
     const where = `${document}:${block.line}`;
@@ -66,18 +70,35 @@ function runBlocks(document: string, blocks: ReturnType<typeof docBlocks>, folde
       writeFileSync(file, block.text);
     } else if (block.language === "sh") {
       const wanted = Number(/# exits (?<code>\d+)/u.exec(block.text)?.groups?.["code"] ?? 0);
-      const ran = spawnSync("sh", ["-ec", block.text], {
-        cwd: folder,
-        encoding: "utf8",
-        timeout: 240_000,
-        env: { ...process.env, NO_COLOR: "1", WHISKERS_HOME: join(folder, ".whiskers") },
-      });
+      const ran = await runShell(block.text, folder);
       output = ran.stdout;
       assert.equal(ran.status, wanted, `${where} exits ${String(ran.status)}\n${ran.stdout}\n${ran.stderr}`);
     } else if (block.language === "text") {
       assertHolds(output, block.text, where);
     }
   }
+}
+
+/** Ends with its exit code, or with what else ended it. */
+function runShell(
+  script: string,
+  folder: string,
+): Promise<{
+  readonly status: number | string | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}> {
+  const env = { ...process.env, NO_COLOR: "1", WHISKERS_HOME: join(folder, ".whiskers") };
+  return new Promise((settle) => {
+    execFile(
+      "sh",
+      ["-ec", script],
+      { cwd: folder, timeout: 240_000, maxBuffer: 64 << 20, env },
+      (error, stdout, stderr) => {
+        settle({ status: error === null ? 0 : (error.signal ?? error.code), stdout, stderr });
+      },
+    );
+  });
 }
 
 function assertHolds(output: string, wanted: string, where: string): void {

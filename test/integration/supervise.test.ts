@@ -9,13 +9,13 @@ import { eventually } from "../fixtures/eventually.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../fixtures/postgres-server.ts";
 import { hostname, NETWORK, SOURCE, superviseWorld } from "../fixtures/supervise-world.ts";
 
-// Most of the time of each is waiting: both go on at once.
+// Most of the time of each is waiting: both go on at once, the tests of each one after another.
 describe("whiskers supervise", { concurrency: 2 }, () => {
-  describe("on the embedded database", { timeout: 240_000 }, () => {
+  describe("on the embedded database", { timeout: 240_000, concurrency: 1 }, () => {
     common(() => Promise.resolve(null));
   });
 
-  describe("on a server", { timeout: 240_000, skip: noPostgres ?? false }, () => {
+  describe("on a server", { timeout: 240_000, concurrency: 1, skip: noPostgres ?? false }, () => {
     let server: PostgresServer;
     before(async () => {
       server = await startPostgres();
