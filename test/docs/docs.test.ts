@@ -84,7 +84,7 @@ function runShell(
   script: string,
   folder: string,
 ): Promise<{
-  readonly status: number | string | undefined;
+  readonly status: number | string | null | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }> {
