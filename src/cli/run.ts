@@ -1,11 +1,12 @@
 import type { Run } from "../domain/run.ts";
 import { ERRORS } from "../errors.ts";
 import { openInputs } from "../raw/open-inputs.ts";
-import { flag } from "./arguments.ts";
+import { flag, textOption } from "./arguments.ts";
 import { chooseInputs } from "./choose-inputs.ts";
 import type { Arguments, Command, Context } from "./command.ts";
 import { errorDocument } from "./complain.ts";
 import { openStages } from "./open-stages.ts";
+import { HtmlReport } from "./report/html/html-report.ts";
 import { JsonDocument } from "./report/json-document.ts";
 import { TextReport } from "./report/text-report.ts";
 import { runInput } from "./run-input.ts";
@@ -28,6 +29,7 @@ OpenKAT lets you download, or - for standard input; any number of them.
   --input-ooi OOI      the object that was scanned: JSON, @FILE, or a primary key
   --mime TYPE          mime type of the inputs; may be given several times
   --meta FILE          the whole meta of the input: a NormalizerMeta or RawDataMeta as JSON
+  --report FILE        also write one HTML page with everything, raw files beside what came of them
   --watch              run again whenever a file of package or inputs is saved, and show what changed; with
                        --json one JSON object a line
   --all                also raw files of a download whose mime types the normalizer does not consume
@@ -48,6 +50,7 @@ Exit codes: 0 every run succeeded, 1 a normalizer failed, hit a limit or was rej
     all: { type: "boolean" },
     "input-ooi": { type: "string" },
     meta: { type: "string" },
+    report: { type: "string" },
     mime: { type: "string", multiple: true },
   },
   positionals: [2, Number.POSITIVE_INFINITY],
@@ -58,7 +61,8 @@ async function run(args: Arguments, context: Context): Promise<number> {
   const [reference = "", ...paths] = args.positionals;
   const options = readRunOptions(args, context.settings());
   const overrides = await readMetaOverrides(args);
-  const setting = { reference, paths, options, overrides, all: flag(args, "all") };
+  const page = textOption(args, "report") ?? null;
+  const setting = { reference, paths, options, overrides, all: flag(args, "all"), page };
   const full = flag(args, "full");
   const isJson = flag(args, "json");
   if (flag(args, "watch")) {
@@ -71,12 +75,14 @@ async function run(args: Arguments, context: Context): Promise<number> {
   const { manifest } = await stages.catalogue.open(reference);
   const chosen = chooseInputs(inputs, paths, manifest, overrides, setting.all);
   const report = isJson ? new JsonDocument(context.out) : new TextReport(context, chosen, full);
+  await using html = page === null ? null : await HtmlReport.open(page, manifest, chosen);
   let exitCode = 0;
   try {
     for (const input of chosen.inputs) {
       const done = await runInput(input, { ...setting, manifest, stages }, context.signal);
       if (context.signal.aborted) break;
       await report.add(input.name, done);
+      await html?.add(input, done);
       exitCode = Math.max(exitCode, exitCodeOf(done));
     }
   } catch (error) {
@@ -87,6 +93,7 @@ async function run(args: Arguments, context: Context): Promise<number> {
     return ERRORS[document.code].exitCode;
   }
   await report.end();
+  await html?.end();
   return exitCode;
 }
 

@@ -15,9 +15,12 @@ const SEVERITIES: readonly (readonly [string, Colour])[] = [
   ["unknown", "dim"],
 ];
 
-interface ShownFinding {
+export interface ShownFinding {
+  /** Primary key of the finding. */
+  readonly key: string;
   /** Index in SEVERITIES. */
   readonly rank: number;
+  readonly severity: string;
   readonly type: string;
   readonly about: string;
   readonly description: string;
@@ -31,11 +34,7 @@ export function findingLines(
   objects: readonly OpenKatObject[],
   { columns, paint }: Terminal,
 ): readonly string[] {
-  const types = new Map(objects.map((object) => [object.primary_key, object]));
-  const shown = objects
-    .filter(({ object_type: type }) => type === "Finding")
-    .map((finding) => describe(finding, types))
-    .sort((a, b) => a.rank - b.rank || (a.type < b.type ? -1 : 1));
+  const shown = findingsIn(objects);
   const severityColumns = Math.max(0, ...shown.map(({ rank }) => severity(rank)[0].length));
   const typeColumns = Math.min(32, Math.max(0, ...shown.map(({ type }) => columnsOf(type))));
   return shown.flatMap(({ rank, type, about, description }) => {
@@ -50,13 +49,25 @@ export function findingLines(
   });
 }
 
+/** All findings, printable, gravest first. */
+export function findingsIn(objects: readonly OpenKatObject[]): readonly ShownFinding[] {
+  const types = new Map(objects.map((object) => [object.primary_key, object]));
+  return objects
+    .filter(({ object_type: type }) => type === "Finding")
+    .map((finding) => describe(finding, types))
+    .sort((a, b) => a.rank - b.rank || (a.type < b.type ? -1 : 1));
+}
+
 function describe(finding: OpenKatObject, types: ReadonlyMap<string, OpenKatObject>): ShownFinding {
   const typeKey = textOf(finding["finding_type"]);
   const type = types.get(typeKey);
   const about = nameOf(textOf(finding["ooi"]));
   const found = SEVERITIES.findIndex(([name]) => name === textOf(type?.["risk_severity"]));
+  const rank = found === -1 ? SEVERITIES.length - 1 : found;
   return {
-    rank: found === -1 ? SEVERITIES.length - 1 : found,
+    key: finding.primary_key,
+    rank,
+    severity: severity(rank)[0],
     type: printable(nameOf(typeKey).key),
     about: `${printable(about.type)} ${printable(about.key)}`,
     description: printable(

@@ -8,6 +8,7 @@ import type { RunOptions } from "../../sandbox/sandboxes.ts";
 import { chooseInputs } from "../choose-inputs.ts";
 import type { Context } from "../command.ts";
 import { errorDocument } from "../complain.ts";
+import { HtmlReport } from "../report/html/html-report.ts";
 import { openStages } from "../open-stages.ts";
 import { runInput } from "../run-input.ts";
 import { LatePackages } from "./late-packages.ts";
@@ -19,6 +20,8 @@ export interface WatchSetting {
   readonly reference: string;
   readonly paths: readonly string[];
   readonly all: boolean;
+  /** File of an HTML page, which each save writes anew; null: none. */
+  readonly page: string | null;
   readonly options: RunOptions;
   readonly overrides: MetaOverrides;
 }
@@ -72,11 +75,14 @@ export async function watchRuns(
       const catalogue = { open: () => Promise.resolve(taken) };
       const runSetting = { ...setting, manifest, stages: { ...stages, catalogue } };
       await report.begin(change, chosen);
+      await using page = setting.page === null ? null : await HtmlReport.open(setting.page, manifest, chosen);
       for (const input of chosen.inputs) {
         const run = await runInput(input, runSetting, runSignal);
         if (runSignal.aborted) break;
         await report.add(input.name, run, change);
+        await page?.add(input, run);
       }
+      if (!runSignal.aborted) await page?.end();
       await late.openNext(pkg);
       if (!runSignal.aborted) await report.end();
     } catch (error) {
