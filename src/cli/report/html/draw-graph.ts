@@ -4,12 +4,12 @@ import { nameOf } from "../relations.ts";
 import { type Html, markup } from "./markup.ts";
 import { type Edge, type Graph, isFinding, type Node } from "./place-nodes.ts";
 
-const NODE_WIDTH = 210;
+const NODE_WIDTH = 220;
 const NODE_HEIGHT = 38;
 const COLUMN_WIDTH = 290;
 const ROW_HEIGHT = 48;
 const MARGIN = 12;
-const MOST_COLUMNS = 30;
+const MOST_COLUMNS = 27;
 
 /** @param anchorOf id of the element that shows an object; null: none does */
 export function drawGraph(graph: Graph, anchorOf: (key: string) => string | null): Html {

@@ -41,6 +41,8 @@ ol.raw li::marker { color: var(--quiet); font-size: 11px; }
 pre { margin: .4rem 0; font: 12.5px/1.5 var(--mono); white-space: pre-wrap; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+thead th, .rejections td:nth-child(-n + 2), td:has(> .severity) { white-space: nowrap; }
+h2 .quiet { font-weight: 400; font-size: .9rem; }
 thead th { border-top: 0; color: var(--quiet); font-weight: 500; }
 tr.object > th { font-weight: 600; width: 38%; }
 tr.object > th a { color: inherit; text-decoration: none; }

@@ -53,7 +53,8 @@ export function placeNodes(objects: readonly OpenKatObject[]): Graph {
     }),
   );
   const placed = [...keys].filter((key) => byKey.has(key)).length;
-  return { nodes: [...nodes.values()], edges, left: byKey.size - placed };
+  const left = byKey.size - placed - (byKey.has(EVERYWHERE) ? 1 : 0);
+  return { nodes: [...nodes.values()], edges, left };
 }
 
 type Links = ReadonlyMap<string, readonly { readonly field: string; readonly target: string }[]>;

@@ -74,7 +74,7 @@ function rejections({ rejections: rows, rejectionsDropped, recordsRejected }: Re
   const left = rows.length - shown.length + rejectionsDropped;
   return markup`<div class="card">
     <h2>Rejected records <span class="quiet">${recordsRejected}</span></h2>
-    <table>
+    <table class="rejections">
       <thead>
         <tr>
           <th scope="col">record</th>
