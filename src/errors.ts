@@ -266,6 +266,29 @@ export const ERRORS = {
     summary: "Content in the local store is not what its digest says; it was removed.",
     remedy: "Pull or build the image again, and look at the disk: the store never changes what it holds.",
   },
+  "key-unusable": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "A key to sign or to check signatures with cannot be used.",
+    remedy:
+      "Keys are PEM, ECDSA on P-256: those of `whiskers keygen`, of `cosign generate-key-pair` (its password in COSIGN_PASSWORD) or of OpenSSL.",
+  },
+  "signature-missing": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "An image has no signature by a key that must have signed it.",
+    remedy:
+      "Do not run it before you know why: ask whoever built it to sign this digest, or check that it is the right key.",
+  },
+  "trust-refused": {
+    fault: "operator",
+    retryable: false,
+    exitCode: 2,
+    summary: "The trust policy of this machine does not allow this package; nothing of it was unpacked.",
+    remedy: "Read the reason in the message; docs/trust.md says how WHISKERS_TRUST_POLICY is written.",
+  },
   "content-mismatch": {
     fault: "upstream",
     retryable: false,

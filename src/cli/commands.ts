@@ -106,6 +106,21 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./build.ts"),
   },
   {
+    name: "keygen",
+    summary: "make a key pair to sign images with",
+    load: () => import("./keygen.ts"),
+  },
+  {
+    name: "sign",
+    summary: "sign an image, so that `cosign verify` and `whiskers verify` say so",
+    load: () => import("./sign.ts"),
+  },
+  {
+    name: "verify",
+    summary: "check who signed an image",
+    load: () => import("./verify.ts"),
+  },
+  {
     name: "doctor",
     summary: "which runtimes work here, which protections are in force, what is missing",
     load: () => import("./doctor.ts"),

@@ -2,10 +2,13 @@ import { formatBytes } from "../domain/quantity.ts";
 import { WhiskersError } from "../errors.ts";
 import type { Descriptor } from "../packages/images/descriptor.ts";
 import { openLayout } from "../packages/images/layout.ts";
+import { readManifest } from "../packages/images/manifest.ts";
 import { familiarReference, parseReference, type Reference } from "../packages/images/reference.ts";
 import { layoutTarget } from "../packages/registry/layout-ends.ts";
 import { type ImageTarget, type Pushed, pushImage } from "../packages/registry/push-image.ts";
 import { registryTarget } from "../packages/registry/registry-ends.ts";
+import { storedAttachments } from "../packages/trust/attachment.ts";
+import { pushAttachment } from "../packages/trust/push-attachment.ts";
 import { flag } from "./arguments.ts";
 import type { Command, Context } from "./command.ts";
 import { type ImageLocation, parseImageLocation } from "./images/image-location.ts";
@@ -19,7 +22,8 @@ export const command: Command = {
 
 Brings an image of the local store to a registry, under the same reference or under TARGET; or to a folder
 oci:FOLDER or oci:FOLDER:NAME as the OCI image layout specification has it, or to FILE.tar, the same in an
-archive. Blobs that are there are not sent again; those of other repositories of the registry are mounted.
+archive. Blobs that are there are not sent again; those of other repositories of the registry are mounted. To a
+registry go along what belongs to the image here: its signatures, and the list of its components.
 
   --json   one JSON document
 `,
@@ -32,12 +36,14 @@ archive. Blobs that are there are not sent again; those of other repositories of
     await using images = await openImages(context);
     const descriptor = await requireImage(images.store, reference);
     const pushed = await push({ descriptor, reference, location }, images, context);
+    const attached = await pushAttached(descriptor, location, images, context);
     const { blobs, uploadedBytes } = pushed;
     if (flag(args, "json")) {
-      await context.out(`${JSON.stringify({ target, digest: descriptor.digest, blobs, uploadedBytes })}\n`);
+      await context.out(`${JSON.stringify({ target, digest: descriptor.digest, blobs, uploadedBytes, attached })}\n`);
       return 0;
     }
-    const how = `${formatBytes(uploadedBytes)} sent; of its blobs ${blobs.there} were there, ${blobs.mounted} were mounted`;
+    const along = attached === 0 ? "" : `; with ${attached} of what belongs to it`;
+    const how = `${formatBytes(uploadedBytes)} sent; of its blobs ${blobs.there} were there, ${blobs.mounted} were mounted${along}`;
     await context.out(`${context.outTerminal.paint("bold", target)}  ${descriptor.digest}  ${how}\n`);
     return 0;
   },
@@ -83,4 +89,25 @@ async function push(
     default:
       throw new Error(`no location ${String(location satisfies never)}`);
   }
+}
+
+/** Signatures and the like, of the image and, of an index, of those in it. How many. */
+async function pushAttached(
+  { digest }: Descriptor,
+  location: ImageLocation,
+  { store, client }: Images,
+  { signal }: Context,
+): Promise<number> {
+  if (location.kind !== "registry") return 0;
+  const { reference } = location;
+  const manifest = await readManifest(store, digest);
+  const inside = manifest.kind === "index" ? manifest.manifests.map((each) => each.digest) : [];
+  let count = 0;
+  for (const subject of [digest, ...inside]) {
+    for (const attachment of await storedAttachments(store, subject)) {
+      await pushAttachment(store, attachment, { client, reference, subject }, signal);
+      count += 1;
+    }
+  }
+  return count;
 }

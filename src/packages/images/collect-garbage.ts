@@ -2,6 +2,7 @@ import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 
 import { WhiskersError } from "../../errors.ts";
+import { type Attachments, removeOrphans } from "./attachments.ts";
 import type { Blobs } from "./blobs.ts";
 import { lockExclusively } from "./file-lock.ts";
 import { type ImageIndex, type ImageManifest, readManifest } from "./manifest.ts";
@@ -32,6 +33,7 @@ interface Work {
   readonly lockFile: string;
   readonly blobs: Blobs;
   readonly references: References;
+  readonly attachments: Attachments;
   readonly bounds: Bounds;
   readonly signal: AbortSignal | undefined;
 }
@@ -46,7 +48,7 @@ export async function collectGarbage(work: Work): Promise<Collected> {
   try {
     const oldest = Date.now() - bounds.oldestMs;
     await removeDrafts(path.join(folder, "drafts"), oldest);
-    const needed = await reachable(work.blobs, work.references);
+    const needed = await reachable(work);
     const blobs = await listBlobs(path.join(folder, "blobs", "sha256"));
     const roots = await listRoots(folder);
     const free: readonly IdleRoot[] = [...blobs.filter(({ digest }) => !needed.has(digest)), ...roots];
@@ -59,6 +61,7 @@ export async function collectGarbage(work: Work): Promise<Collected> {
       collected.removedBytes += candidate.bytes;
       collected.keptBytes -= candidate.bytes;
     }
+    await removeOrphans(folder, work.blobs);
     return collected;
   } finally {
     lock.release();
@@ -74,14 +77,15 @@ async function removeDrafts(folder: string, oldest: number): Promise<void> {
   }
 }
 
-/** Digests of everything that a reference leads to. */
-async function reachable(blobs: Blobs, references: References): Promise<ReadonlySet<string>> {
+/** Digests of everything that a reference leads to, and of what belongs to that. */
+async function reachable({ blobs, references, attachments }: Work): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   const ahead = (await references.list()).map(({ descriptor }) => descriptor.digest);
   for (let digest = ahead.pop(); digest !== undefined; digest = ahead.pop()) {
     if (found.has(digest)) continue;
     found.add(digest);
     const manifest = await readIfThere(blobs, digest);
+    if (manifest !== null) ahead.push(...(await attachments.attached(digest)).map((each) => each.digest));
     if (manifest?.kind === "index") ahead.push(...manifest.manifests.map((each) => each.digest));
     if (manifest?.kind !== "manifest") continue;
     for (const each of [manifest.config, ...manifest.layers]) found.add(each.digest);

@@ -4,6 +4,7 @@ import path from "node:path";
 import type { Root } from "../../domain/package.ts";
 import { fileTroubleOf } from "../../domain/unknown.ts";
 import { WhiskersError } from "../../errors.ts";
+import { type Attachments, openAttachments } from "./attachments.ts";
 import { type Blobs, openBlobs } from "./blobs.ts";
 import { collectGarbage, type Bounds, type Collected } from "./collect-garbage.ts";
 import { lockShared } from "./file-lock.ts";
@@ -18,6 +19,7 @@ import type { UnpackLimits } from "./unpack-layer.ts";
  *     oci-layout               as in an OCI image layout
  *     blobs/sha256/<hex>       manifests, configs, layers: content by its digest, never changed
  *     references/<hash>.json   what a reference names; one file each, so that processes do not meet
+ *     attached/<hex>/          what belongs to the manifest <hex>: signatures, a list of components; one file each
  *     roots/<hex>/tree         unpacked layers, shared read-only; <hex> names the chain of layers
  *     drafts/                  what is being written; anything in it may be deleted when nobody holds the store
  *     locks/                   locks of the kernel, free when their holder ends in whatever way
@@ -25,7 +27,7 @@ import type { UnpackLimits } from "./unpack-layer.ts";
  * Any number of processes use it at once. Everything appears whole, by a rename, and is on the disk before it
  * appears, so that a process killed at any moment, and a machine that loses power, leave it valid.
  */
-export interface ImageStore extends Blobs, References {
+export interface ImageStore extends Blobs, References, Attachments {
   /** Absolute. */
   readonly folder: string;
   /**
@@ -64,7 +66,7 @@ export async function openImageStore(
 ): Promise<ImageStore> {
   const folder = path.join(path.resolve(home), "images");
   try {
-    for (const name of ["blobs/sha256", "references", "roots", "drafts", "locks"]) {
+    for (const name of ["blobs/sha256", "references", "attached", "roots", "drafts", "locks"]) {
       await mkdir(path.join(folder, name), { recursive: true });
     }
     await writeWhole(folder, path.join(folder, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}\n');
@@ -78,16 +80,19 @@ export async function openImageStore(
   };
   const blobs = openBlobs(folder, hold);
   const references = openReferences(folder, blobs);
+  const attachments = openAttachments(folder, blobs);
   const roots = openRoots(folder, blobs, hold, unpackLimits);
   return {
     folder,
     ...blobs,
     ...references,
+    ...attachments,
     hold,
     root: (manifest, options) => roots.root(manifest, options),
     close: () => {
       roots.close();
     },
-    gc: (bounds, signal) => collectGarbage({ folder, lockFile, blobs, references, bounds, signal }),
+    gc: (bounds, signal) =>
+      collectGarbage({ folder, lockFile, blobs, references, attachments, bounds, signal }),
   };
 }

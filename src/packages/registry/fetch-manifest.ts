@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 
 import { WhiskersError } from "../../errors.ts";
+import { discard } from "../../http/http-service.ts";
 import { retrying } from "../../http/retrying.ts";
 import { MEDIA_TYPES } from "../images/descriptor.ts";
 import { MOST_MANIFEST_BYTES, parseManifestText } from "../images/manifest.ts";
@@ -25,26 +26,52 @@ export async function fetchManifest(
   reference: Reference,
   signal: AbortSignal,
 ): Promise<FetchedManifest> {
-  const endpoints = endpointsOf(reference.registry, parts.options);
+  const found = await askServers(parts, { reference, accepted: [200] }, signal);
+  if (found === null) throw new Error("a registry without a server");
+  return found;
+}
+
+/** The same; null when the registry itself has none. */
+export async function findManifest(
+  parts: ClientParts,
+  reference: Reference,
+  signal: AbortSignal,
+): Promise<FetchedManifest | null> {
+  return askServers(parts, { reference, accepted: [200, 404] }, signal);
+}
+
+interface Question {
+  readonly reference: Reference;
+  /** Status codes. */
+  readonly accepted: readonly number[];
+}
+
+async function askServers(
+  parts: ClientParts,
+  question: Question,
+  signal: AbortSignal,
+): Promise<FetchedManifest | null> {
+  const endpoints = endpointsOf(question.reference.registry, parts.options);
   for (const endpoint of endpoints) {
     try {
-      return await retrying(retryPolicy(endpoint, parts.limits), signal, () =>
-        fetchOnce(parts, endpoint, reference, signal),
+      const found = await retrying(retryPolicy(endpoint, parts.limits), signal, () =>
+        fetchOnce(parts, endpoint, question, signal),
       );
+      if (found !== null) return found;
     } catch (error) {
       // A mirror that has it not, or fails, is not the last one to be asked.
       if (!endpoint.isMirror || signal.aborted) throw error;
     }
   }
-  throw new Error("a registry without a server");
+  return null;
 }
 
 async function fetchOnce(
   { requests, limits }: ClientParts,
   endpoint: Endpoint,
-  reference: Reference,
+  { reference, accepted }: Question,
   outer: AbortSignal,
-): Promise<FetchedManifest> {
+): Promise<FetchedManifest | null> {
   const { repository, tag, digest } = reference;
   const signal = AbortSignal.any([outer, AbortSignal.timeout(limits.wholeMs)]);
   const answer = await requests.send({
@@ -56,7 +83,11 @@ async function fetchOnce(
     signal,
   });
   const what = `${endpoint.host}, asked for ${formatReference(reference)},`;
-  await requireStatus(answer, [200], what, signal);
+  await requireStatus(answer, accepted, what, signal);
+  if (answer.status === 404) {
+    discard(answer.body);
+    return null;
+  }
   const text = await wholeBody(answer, MOST_MANIFEST_BYTES, what, signal);
   const got = `sha256:${createHash("sha256").update(text).digest("hex")}`;
   const said = answer.headers["docker-content-digest"];

@@ -7,7 +7,7 @@ import { codeOf, messageOf } from "../../domain/unknown.ts";
 import { WhiskersError } from "../../errors.ts";
 import { isLoopback, type RegistryOptions } from "./endpoints.ts";
 
-export type Method = "GET" | "HEAD" | "POST" | "PATCH" | "PUT";
+export type Method = "GET" | "HEAD" | "POST" | "PATCH" | "PUT" | "DELETE";
 
 export interface Exchange {
   readonly method: Method;

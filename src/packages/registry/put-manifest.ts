@@ -15,9 +15,10 @@ interface Put {
   readonly signal: AbortSignal;
 }
 
-export async function putManifest(parts: ClientParts, put: Put): Promise<void> {
+/** True: the registry says that it lists the manifest for its subject. */
+export async function putManifest(parts: ClientParts, put: Put): Promise<boolean> {
   const endpoint = ownEndpoint(put.reference, parts);
-  await retrying(retryPolicy(endpoint, parts.limits), put.signal, () => putOnce(parts, endpoint, put));
+  return retrying(retryPolicy(endpoint, parts.limits), put.signal, () => putOnce(parts, endpoint, put));
 }
 
 /** The registry itself: mirrors are only read. */
@@ -31,7 +32,7 @@ async function putOnce(
   { requests, limits }: ClientParts,
   endpoint: Endpoint,
   { reference, descriptor, text, signal: outer }: Put,
-): Promise<void> {
+): Promise<boolean> {
   const { repository, tag, digest } = reference;
   const signal = AbortSignal.any([outer, AbortSignal.timeout(limits.wholeMs)]);
   const answer = await requests.send({
@@ -53,4 +54,5 @@ async function putOnce(
       `${what} says that it is ${String(said)}, and not ${descriptor.digest}`,
     );
   }
+  return answer.headers["oci-subject"] !== undefined;
 }
