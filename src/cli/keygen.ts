@@ -11,9 +11,9 @@ import type { Command } from "./command.ts";
 export const command: Command = {
   help: `whiskers keygen [NAME] [--json]
 
-Makes a key pair to sign images with: NAME.key, encrypted with the password in COSIGN_PASSWORD, and NAME.pub, which
-signatures are checked with. NAME is whiskers when it is not given; files that are there are left alone. The files
-are those of \`cosign generate-key-pair\`, and either tool uses those of the other.
+Makes a key pair to sign images with: NAME.key, encrypted with the password in COSIGN_PASSWORD, and
+NAME.pub, which signatures are checked with. NAME is whiskers when it is not given; files that are there are
+left alone. The files are those of \`cosign generate-key-pair\`, and either tool uses those of the other.
 
   --json   one JSON document
 

@@ -22,8 +22,8 @@ export const command: Command = {
 
 Brings an image of the local store to a registry, under the same reference or under TARGET; or to a folder
 oci:FOLDER or oci:FOLDER:NAME as the OCI image layout specification has it, or to FILE.tar, the same in an
-archive. Blobs that are there are not sent again; those of other repositories of the registry are mounted. To a
-registry go along what belongs to the image here: its signatures, and the list of its components.
+archive. Blobs that are there are not sent again; those of other repositories of the registry are mounted.
+To a registry go along what belongs to the image here: its signatures, and the list of its components.
 
   --json   one JSON document
 `,
@@ -39,7 +39,9 @@ registry go along what belongs to the image here: its signatures, and the list o
     const attached = await pushAttached(descriptor, location, images, context);
     const { blobs, uploadedBytes } = pushed;
     if (flag(args, "json")) {
-      await context.out(`${JSON.stringify({ target, digest: descriptor.digest, blobs, uploadedBytes, attached })}\n`);
+      await context.out(
+        `${JSON.stringify({ target, digest: descriptor.digest, blobs, uploadedBytes, attached })}\n`,
+      );
       return 0;
     }
     const along = attached === 0 ? "" : `; with ${attached} of what belongs to it`;

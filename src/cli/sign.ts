@@ -17,8 +17,9 @@ import { requireSameHere, type SignedImage, signedImage } from "./trust/signed-i
 export const command: Command = {
   help: `whiskers sign REFERENCE --key FILE [--form FORM] [--local] [--json]
 
-Signs an image in its registry, by its digest: a tag is resolved once. \`whiskers verify\` and \`cosign verify\` check
-it. Nothing is sent to a transparency log. An image that is signed already by this key is left as it is.
+Signs an image in its registry, by its digest: a tag is resolved once. \`whiskers verify\` and \`cosign verify\`
+check it. Nothing is sent to a transparency log. An image that is signed already by this key is left as it
+is.
 
   --key FILE    the private key: of \`whiskers keygen\` or of \`cosign generate-key-pair\`, with its password in
                 COSIGN_PASSWORD; or a plain one, ECDSA on P-256 in PEM

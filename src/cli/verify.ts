@@ -13,9 +13,10 @@ import { signedImage } from "./trust/signed-image.ts";
 export const command: Command = {
   help: `whiskers verify REFERENCE --key FILE... [--local] [--json]
 
-Checks that an image in its registry is signed: by every key that is given. Signatures are those of \`whiskers sign\`
-and of \`cosign sign\` with a key, in both forms: Sigstore bundles that refer to the image, and the older ones under a
-tag. Prints the digest that is signed: run that, not the tag. Exit code 2 when a signature is missing.
+Checks that an image in its registry is signed: by every key that is given. Signatures are those of
+\`whiskers sign\` and of \`cosign sign\` with a key, in both forms: Sigstore bundles that refer to the image,
+and the older ones under a tag. Prints the digest that is signed: run that, not the tag. Exit code 2 when a
+signature is missing.
 
   --key FILE   a public key in PEM; may be given several times
   --local      look at the local store instead

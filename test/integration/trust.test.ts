@@ -33,10 +33,16 @@ suite("trust", { skip }, () => {
     image = await putImage(store, { layers: [tarArchive([{ name: "a", content: "1" }])] });
     await store.tag(parseReference(`${registry.host}/team/image:1`), image);
     assert.equal(run(["keygen", at("team")], PASSWORD).status, 0);
-    execFileSync("openssl", ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", at("plain.pem")], {
+    execFileSync(
+      "openssl",
+      ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", at("plain.pem")],
+      {
+        stdio: "pipe",
+      },
+    );
+    execFileSync("openssl", ["ec", "-in", at("plain.pem"), "-pubout", "-out", at("plain.pub")], {
       stdio: "pipe",
     });
-    execFileSync("openssl", ["ec", "-in", at("plain.pem"), "-pubout", "-out", at("plain.pub")], { stdio: "pipe" });
     assert.equal(run(["push", `${registry.host}/team/image:1`]).status, 0);
   });
   after(async () => {
@@ -57,7 +63,7 @@ suite("trust", { skip }, () => {
     const name = `${registry.host}/team/image:1`;
     const unsigned = run(["verify", name, "--key", at("team.pub")]);
     assert.equal(unsigned.status, 2);
-    assert.match(unsigned.stderr, /signature-missing.*has no signatures at all/u);
+    assert.match(unsigned.stderr, /has no signatures at all \(signature-missing\)/u);
     const signed = json(["sign", name, "--key", at("team.key"), "--form", "both"], PASSWORD);
     assert.deepEqual(signed, { digest: image.digest, signed: ["bundle", "tag"] });
     assert.deepEqual(json(["sign", name, "--key", at("team.key"), "--form", "both"], PASSWORD).signed, []);
@@ -66,14 +72,20 @@ suite("trust", { skip }, () => {
     assert.deepEqual(json(["sign", name, "--key", at("plain.pem")]).signed, ["bundle"]);
     const verified = json(["verify", name, "--key", at("team.pub"), "--key", at("plain.pub")]);
     assert.equal(verified.digest, image.digest);
-    assert.deepEqual(new Set(verified.signatures.map((each: { key: string }) => each.key)), new Set([at("team.pub"), at("plain.pub")]));
+    assert.deepEqual(
+      new Set(verified.signatures.map((each: { key: string }) => each.key)),
+      new Set([at("team.pub"), at("plain.pub")]),
+    );
   });
 
   test("an image of the local store is signed there, and its signature goes along with a push", async () => {
     const other = await putImage(store, { layers: [tarArchive([{ name: "a", content: "2" }])] });
     const name = `${registry.host}/team/other:1`;
     await store.tag(parseReference(name), other);
-    assert.deepEqual(json(["sign", name, "--local", "--key", at("team.key"), "--form", "both"], PASSWORD).signed, ["bundle", "tag"]);
+    assert.deepEqual(
+      json(["sign", name, "--local", "--key", at("team.key"), "--form", "both"], PASSWORD).signed,
+      ["bundle", "tag"],
+    );
     assert.equal(json(["verify", name, "--local", "--key", at("team.pub")]).digest, other.digest);
     assert.equal(json(["push", name]).attached, 2);
     assert.equal(json(["verify", name, "--key", at("team.pub")]).digest, other.digest);
@@ -82,24 +94,33 @@ suite("trust", { skip }, () => {
   test("a tag that names another image in the registry is not signed", async () => {
     const moved = await putImage(store, { layers: [tarArchive([{ name: "a", content: "3" }])] });
     await store.tag(parseReference(`${registry.host}/team/image:1`), moved);
-    const { status, stderr } = run(["sign", `${registry.host}/team/image:1`, "--key", at("team.key")], PASSWORD);
+    const { status, stderr } = run(
+      ["sign", `${registry.host}/team/image:1`, "--key", at("team.key")],
+      PASSWORD,
+    );
     assert.equal(status, 2);
     assert.match(stderr, /in its registry: push it first/u);
     await store.tag(parseReference(`${registry.host}/team/image:1`), image);
   });
 
   test("keys that cannot be used are refused with the reason", () => {
-    writeFileSync(at("p384.pem"), execFileSync("openssl", ["ecparam", "-name", "secp384r1", "-genkey", "-noout"], { stdio: "pipe" }));
+    writeFileSync(
+      at("p384.pem"),
+      execFileSync("openssl", ["ecparam", "-name", "secp384r1", "-genkey", "-noout"], { stdio: "pipe" }),
+    );
     const sign = (key: string, env = {}): string =>
       run(["sign", `${registry.host}/team/image:1`, "--key", at(key)], env).stderr;
-    assert.match(sign("team.key"), /key-unusable.*COSIGN_PASSWORD is not set/u);
+    assert.match(sign("team.key"), /COSIGN_PASSWORD is not set \(key-unusable\)/u);
     assert.match(sign("team.key", { COSIGN_PASSWORD: "x" }), /COSIGN_PASSWORD is not its password/u);
     assert.match(sign("team.pub"), /a public key; to sign, the private one is needed/u);
     assert.match(sign("p384.pem"), /a key of type ec secp384r1/u);
     assert.match(sign("none"), /no such file/u);
   });
 
-  function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): { status: number | null; stdout: string; stderr: string } {
+  function run(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): { status: number | null; stdout: string; stderr: string } {
     return spawnSync(WHISKERS, args, {
       encoding: "utf8",
       env: { PATH: process.env["PATH"], HOME: folder, WHISKERS_HOME: at("home"), ...env },

@@ -61,7 +61,7 @@ export async function collectGarbage(work: Work): Promise<Collected> {
       collected.removedBytes += candidate.bytes;
       collected.keptBytes -= candidate.bytes;
     }
-    await removeOrphans(folder, work.blobs);
+    await removeOrphans(folder);
     return collected;
   } finally {
     lock.release();

@@ -17,6 +17,7 @@ import { suite, test, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { type ErrorCode, WhiskersError } from "../../errors.ts";
+import { attachNew } from "../trust/attachment.ts";
 import { MEDIA_TYPES } from "./descriptor.ts";
 import { type ImageStore, openImageStore } from "./image-store.ts";
 import { parseReference } from "./reference.ts";
@@ -182,6 +183,32 @@ suite("gc", () => {
     assert.ok(keptBytes > 0);
     assert.equal(await store.sizeOf(loose.digest), null);
     assert.equal((await store.gc(KEEP_NOTHING)).removed, 0);
+  });
+
+  test("what belongs to an image is kept as long as the image, and no longer", async (t) => {
+    const store = await temporaryStore(t);
+    const image = await putImage(store, "image");
+    await store.tag(parseReference("kept:1"), image);
+    const parts = {
+      artifactType: "application/vnd.example",
+      config: { mediaType: MEDIA_TYPES.empty, text: Buffer.from("{}") },
+      layers: [{ mediaType: "text/plain", content: Buffer.from("signature") }],
+    };
+    const attachment = await attachNew(store, image, parts);
+    await store.gc(KEEP_NOTHING);
+    assert.deepEqual(await store.attached(image.digest), [attachment.descriptor]);
+    for (const { digest } of [
+      attachment.descriptor,
+      attachment.manifest.config,
+      ...attachment.manifest.layers,
+    ]) {
+      assert.notEqual(await store.sizeOf(digest), null);
+    }
+    await store.remove(parseReference("kept:1"));
+    await store.gc(KEEP_NOTHING);
+    assert.deepEqual(await store.attached(image.digest), []);
+    assert.deepEqual(readdirSync(path.join(store.folder, "attached")), []);
+    assert.deepEqual(blobsOf(store), []);
   });
 
   test("is bounded by age and by size: what was used longest ago goes first", async (t) => {

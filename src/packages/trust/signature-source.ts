@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 import { WhiskersError } from "../../errors.ts";
-import type { Descriptor } from "../images/descriptor.ts";
+import { type Descriptor, MEDIA_TYPES } from "../images/descriptor.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import type { Reference } from "../images/reference.ts";
 import type { RegistryClient } from "../registry/registry-client.ts";
@@ -27,7 +27,7 @@ export function registrySignatures(client: RegistryClient, reference: Reference)
     async *attachments(digest, signal) {
       const older = { ...reference, tag: signatureTag(digest), digest: null };
       yield* await find(client, older, signal);
-      const referrers = await client.referrers(within(digest), SIGSTORE_BUNDLE.mediaType, signal);
+      const referrers = (await client.referrers(within(digest), null, signal)).filter(mayBeBundle);
       if (referrers.length > MOST_REFERRERS) {
         yield `${referrers.length} bundles refer to ${digest}: ${MOST_REFERRERS} of them were looked at`;
       }
@@ -40,6 +40,15 @@ export function registrySignatures(client: RegistryClient, reference: Reference)
     },
     blob: (descriptor, signal) => readWhole(client.blob(reference, descriptor, 0, signal), descriptor),
   };
+}
+
+/** cosign lists its bundles as an empty type where it writes the list of referrers by itself. */
+function mayBeBundle({ artifactType }: Descriptor): boolean {
+  return (
+    artifactType === undefined ||
+    artifactType === SIGSTORE_BUNDLE.mediaType ||
+    artifactType === MEDIA_TYPES.empty
+  );
 }
 
 /** What one who may push left behind must not hide what another one signed. */
