@@ -172,9 +172,9 @@ suite("signatures", { timeout: 60_000 }, () => {
     test(`${name} is no signature, and hides none`, { timeout }, async (t) => {
       const there = await pushed(t, withReferrers);
       await forge(there);
-      const before = await found(there, [own]);
-      assert.deepEqual(before.signatures, []);
-      assert.notDeepEqual(before.problems, [], "it was looked at");
+      const unsigned = await found(there, [own]);
+      assert.deepEqual(unsigned.signatures, []);
+      assert.notDeepEqual(unsigned.problems, [], "it was looked at");
       await signThere(there, own, "bundle");
       assert.equal((await found(there, [own])).signatures.length, 1);
     });
