@@ -2,10 +2,12 @@ import type { Settings } from "../config/settings.ts";
 import { type Catalogue, openCatalogue } from "../packages/catalogue.ts";
 import { clientConfiguration } from "../packages/dependencies/client-configuration.ts";
 import { installDependencies } from "../packages/dependencies/install-dependencies.ts";
+import { admitLocal } from "../packages/trust/admission.ts";
 import { findImage } from "./images/find-image.ts";
 import { type Images, openImages } from "./images/open-images.ts";
 import { openTools } from "./open-tools.ts";
 import { SDK_FOLDER } from "./sdk-folder.ts";
+import { readTrustPolicy } from "./trust/read-trust-policy.ts";
 
 /** The packages that this machine can get at, in folders, archives and images. */
 export interface Packages extends AsyncDisposable {
@@ -17,11 +19,15 @@ export function openPackages(settings: Settings, purpose: "run" | "look"): Packa
   const { home, roots } = settings;
   const tools = openTools(settings, SDK_FOLDER);
   const client = clientConfiguration(process.env);
+  const policy = readTrustPolicy(process.env);
   const never = new AbortController().signal;
   // Most packages are no images.
   let images: Promise<Images> | null = null;
   const catalogue = openCatalogue({
     home,
+    admitLocal: (reference) => {
+      admitLocal(policy, reference);
+    },
     roots: purpose === "run" ? roots : "machine",
     findImage: async (reference) => {
       images ??= openImages({ env: process.env, settings: () => settings });

@@ -9,7 +9,12 @@ import {
   type Reference,
 } from "../packages/images/reference.ts";
 import { layoutSource } from "../packages/registry/layout-ends.ts";
-import { type ImageSource, type Pulled, pullImage } from "../packages/registry/pull-image.ts";
+import {
+  type ImageSource,
+  type Pulled,
+  pullImage,
+  type PullOptions,
+} from "../packages/registry/pull-image.ts";
 import { registrySource } from "../packages/registry/registry-ends.ts";
 import { flag, textOption } from "./arguments.ts";
 import type { Arguments, Command, Context } from "./command.ts";
@@ -27,7 +32,7 @@ OCI image layout specification has it, or FILE.tar, the same in an archive.
 
 What is here already is not fetched again; a download that was cut short goes on where it ended. A tag is
 resolved to a digest once: that is what is recorded, and what will run. Nothing is to be seen of an image that
-did not arrive whole. Credentials are those of Docker's config and its credential helpers.
+did not arrive whole. What WHISKERS_TRUST_POLICY does not allow is not fetched. Credentials are those of Docker's config and its credential helpers.
 
   -t, --tag REFERENCE   what the image is called here; needed for layouts and archives
   --json                one JSON document
@@ -60,24 +65,30 @@ function referenceFor(location: ImageLocation, args: Arguments): Reference {
 async function pull(
   location: ImageLocation,
   reference: Reference,
-  { store, client }: Images,
+  { store, client, admission }: Images,
   context: Context,
 ): Promise<Pulled> {
   const { signal } = context;
   using bar = transferBar(context, familiarReference(reference));
-  const from = (source: ImageSource): Promise<Pulled> =>
+  const from = (source: ImageSource, admit: PullOptions["admit"] = async () => {}): Promise<Pulled> =>
     pullImage(store, source, reference, {
       signal,
+      admit,
       onProgress: (done, total) => {
         bar.advance(done, total);
       },
     });
   switch (location.kind) {
     case "registry":
-      return await from(registrySource(client, location.reference));
+      admission.name(location.reference);
+      return await from(registrySource(client, location.reference), (manifests, within) =>
+        admission.manifests(location.reference, manifests, within),
+      );
     case "layout":
+      admission.local(`oci:${location.folder}`);
       return await from(layoutSource(await openLayout(location.folder), location.name));
     case "archive":
+      admission.local(location.file);
       return await fromArchive(location.file, store, signal, (layout) => from(layoutSource(layout, null)));
     default:
       throw new Error(`no location ${String(location satisfies never)}`);

@@ -11,6 +11,8 @@ export interface ImageSettings {
   readonly insecureRegistries: readonly string[];
   /** File of certificates, trusted beside the usual ones; null: none. Absolute. */
   readonly registryCa: string | null;
+  /** File of the trust policy; null: everything may be run. Absolute. */
+  readonly trustPolicy: string | null;
   /** What the store of images may take, before `gc` removes what nothing needs. */
   readonly imagesMaxBytes: number;
   /** How long what nothing needs is kept after its last use. */
@@ -45,6 +47,14 @@ export const IMAGE_SETTINGS: SettingTable<ImageSettings> = {
     name: "WHISKERS_REGISTRY_CA",
     description:
       "File with certificates (PEM) that registries are checked with, beside the usual authorities.",
+    expects: "an absolute path",
+    parse: (given) => (path.isAbsolute(given) ? given : undefined),
+    otherwise: () => null,
+  },
+  trustPolicy: {
+    name: "WHISKERS_TRUST_POLICY",
+    description:
+      "File (JSON) that says which packages may run: from where, signed by whom. Not set: every package may.",
     expects: "an absolute path",
     parse: (given) => (path.isAbsolute(given) ? given : undefined),
     otherwise: () => null,

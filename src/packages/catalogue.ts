@@ -19,18 +19,23 @@ export interface CatalogueOptions {
   readonly install?: Install | undefined;
   /** Not given: packages in images cannot be opened. */
   readonly findImage?: FindImage | undefined;
+  /** Called before a folder or a ZIP is opened. Not given: all of them may be. */
+  readonly admitLocal?: ((reference: string) => void) | undefined;
 }
 
 /** Called only for a package that depends on something, with the root that it will run on. */
 export type Install = (pkg: Package, requirements: Requirements) => Promise<Dependencies>;
 
 /** A catalogue of packages, whose copies lie under `home`. Every `open` looks whether the package has changed. */
-export function openCatalogue({ home, roots = "machine", install, findImage }: CatalogueOptions): Catalogue {
+export function openCatalogue(options: CatalogueOptions): Catalogue {
+  const { home, roots = "machine", install, findImage, admitLocal } = options;
   const byDigest = new Map<string, Promise<Package>>();
   const openUnchanged = openAgainWhenChanged();
   return {
     async open(reference: string): Promise<Package> {
-      const opened = await openUnchanged(reference, () => openReference(reference, { home, findImage }));
+      const opened = await openUnchanged(reference, () =>
+        openReference(reference, { home, findImage, admitLocal }),
+      );
       // An image brings its own.
       const root = opened.root ?? (await wantedRoot(opened.manifest.guest, home, roots));
       const key = `${opened.digest} ${root?.digest ?? ""}`;

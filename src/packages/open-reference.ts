@@ -17,6 +17,8 @@ export interface OpenReferenceOptions {
   readonly home: string;
   /** Not given: there are no images. */
   readonly findImage?: FindImage | undefined;
+  /** Called before a folder or a ZIP is opened. What it throws is passed on. */
+  readonly admitLocal?: ((reference: string) => void) | undefined;
 }
 
 /** What a reference of a package leads to. */
@@ -27,11 +29,13 @@ type Kind = "folder" | "zip" | "image";
  * @throws WhiskersError `package-unreadable`, `manifest-invalid`; as `openImage` and `FindImage`
  */
 export async function openReference(reference: string, options: OpenReferenceOptions): Promise<Package> {
-  const { home, findImage } = options;
+  const { home, findImage, admitLocal } = options;
   switch (await kindOf(reference)) {
     case "folder":
+      admitLocal?.(reference);
       return openPackage(reference, { home });
     case "zip":
+      admitLocal?.(reference);
       return openZip(reference, home);
     case "image":
       if (findImage === undefined)

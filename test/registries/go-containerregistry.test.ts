@@ -14,14 +14,7 @@ import { registrySource, registryTarget } from "../../src/packages/registry/regi
 import { startGoRegistry, whyNoGoRegistry } from "../fixtures/go-registry.ts";
 import { putImage } from "../fixtures/put-image.ts";
 import { tarArchive } from "../fixtures/tar-archive.ts";
-
-const OPTIONS = {
-  mirrors: {},
-  plainHttp: [],
-  certificateAuthority: null,
-  dockerConfig: null,
-  proxy: { https: null, except: null },
-};
+import { REGISTRY_OPTIONS } from "../fixtures/registry-options.ts";
 
 const skip = whyNoGoRegistry() ?? false;
 test(
@@ -37,7 +30,7 @@ test(
     const layer = tarArchive([{ name: "a", content: randomBytes(500_000) }]);
     const image = await putImage(store, { layers: [layer], compression: "zstd" });
     const { signal } = new AbortController();
-    const client = openRegistryClient(OPTIONS, { chunkBytes: 200_000 });
+    const client = openRegistryClient(REGISTRY_OPTIONS, { chunkBytes: 200_000 });
     t.after(() => client.close());
     const reference = parseReference(`${registry.host}/team/image:1`);
     const target = await registryTarget(client, store, reference);

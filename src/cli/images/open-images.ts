@@ -8,17 +8,22 @@ import { fileTroubleOf } from "../../domain/unknown.ts";
 import { WhiskersError } from "../../errors.ts";
 import { type ImageStore, openImageStore } from "../../packages/images/image-store.ts";
 import { openRegistryClient, type RegistryClient } from "../../packages/registry/registry-client.ts";
+import { type Admission, openAdmission } from "../../packages/trust/admission.ts";
 import type { Context } from "../command.ts";
+import { readTrustPolicy } from "../trust/read-trust-policy.ts";
 
 /** The store of images and the client for registries, as the settings want them. */
 export interface Images extends AsyncDisposable {
   readonly store: ImageStore;
   readonly client: RegistryClient;
+  /** What the trust policy allows. */
+  readonly admission: Admission;
 }
 
-/** @throws WhiskersError `config-invalid`, `store-unusable` */
+/** @throws WhiskersError `config-invalid`, `key-unusable`, `store-unusable` */
 export async function openImages({ env, settings }: Pick<Context, "env" | "settings">): Promise<Images> {
   const { registryMirrors, insecureRegistries, registryCa } = readImageSettings(env);
+  const policy = readTrustPolicy(env);
   const store = await openImageStore(settings().home);
   const client = openRegistryClient({
     mirrors: registryMirrors,
@@ -33,6 +38,7 @@ export async function openImages({ env, settings }: Pick<Context, "env" | "setti
   return {
     store,
     client,
+    admission: openAdmission(policy, store, client),
     async [Symbol.asyncDispose]() {
       store.close();
       await client.close();

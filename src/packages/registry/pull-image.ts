@@ -22,6 +22,11 @@ export interface ImageSource {
   blob(descriptor: Descriptor, offset: number, signal: AbortSignal): AsyncIterable<Buffer>;
 }
 
+export interface ManifestText {
+  readonly digest: string;
+  readonly text: Buffer;
+}
+
 export interface Pulled {
   readonly reference: Reference;
   /** What the reference is recorded as: an index when the name stands for one. */
@@ -37,6 +42,11 @@ export interface Pulled {
 
 export interface PullOptions {
   readonly signal: AbortSignal;
+  /**
+   * Called with what the name stands for and, of an index, the image that was chosen from it, before anything else is
+   * fetched. What it throws ends the pull.
+   */
+  readonly admit?: (manifests: readonly ManifestText[], signal: AbortSignal) => Promise<void>;
   /** Bytes of blobs that are here, and that the image has in all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -54,11 +64,15 @@ export async function pullImage(
   store: ImageStore,
   source: ImageSource,
   reference: Reference,
-  { signal, onProgress = () => {} }: PullOptions,
+  { signal, admit = async () => {}, onProgress = () => {} }: PullOptions,
 ): Promise<Pulled> {
   using _hold = await store.hold(signal);
   const top = await source.top(signal);
   const image = await imageOf(source, top, reference, signal);
+  await admit(
+    distinctManifests([top, image]).map(({ descriptor: { digest }, text }) => ({ digest, text })),
+    signal,
+  );
   const blobs = distinct([image.manifest.config, ...image.manifest.layers]);
   const total = blobs.reduce((sum, { size }) => sum + size, 0);
   if (total > MOST_BYTES) {

@@ -13,6 +13,7 @@ import {
   startNastyRegistry,
   type Trick,
 } from "../../../test/fixtures/nasty-registry.ts";
+import { REGISTRY_OPTIONS } from "../../../test/fixtures/registry-options.ts";
 import { type ErrorCode, WhiskersError } from "../../errors.ts";
 import { MEDIA_TYPES } from "../images/descriptor.ts";
 import { type ImageStore, openImageStore } from "../images/image-store.ts";
@@ -26,13 +27,6 @@ import { openRequests } from "./requests.ts";
 
 /** Short, so that what takes too long does so soon. */
 const TIMES = { connectMs: 1000, silentMs: 300, wholeMs: 500, leastBytes: 1000, windowMs: 300, retryMs: 1 };
-const OPTIONS: RegistryOptions = {
-  mirrors: {},
-  plainHttp: [],
-  certificateAuthority: null,
-  dockerConfig: null,
-  proxy: { https: null, except: null },
-};
 const LAYER = randomBytes(300_000);
 const NEVER = new AbortController().signal;
 /** Of each test: nobody is kept waiting. */
@@ -472,7 +466,7 @@ suite("pulling from a registry that has trouble", () => {
   });
 
   test("a registry elsewhere sends nobody to this machine, and to no place without TLS", () => {
-    const requests = openRequests({ ...OPTIONS, plainHttp: ["named.example:80"] }, TIMES);
+    const requests = openRequests({ ...REGISTRY_OPTIONS, plainHttp: ["named.example:80"] }, TIMES);
     const endpoint = { registry: "r.example", host: "r.example", isMirror: false };
     const follow = (location: string): string =>
       requests.locationOf(
@@ -598,7 +592,7 @@ async function pull(
   options: Partial<RegistryOptions> = {},
   signal: AbortSignal = NEVER,
 ): Promise<Pulled> {
-  const client = openRegistryClient({ ...OPTIONS, ...options }, TIMES);
+  const client = openRegistryClient({ ...REGISTRY_OPTIONS, ...options }, TIMES);
   try {
     const reference = referenceTo(registry);
     return await pullImage(store, registrySource(client, reference), reference, { signal });
@@ -618,7 +612,7 @@ async function push(
   const image = await store.put(once(Buffer.from(JSON.stringify(manifest))), {
     mediaType: MEDIA_TYPES.manifest,
   });
-  const client = openRegistryClient(OPTIONS, { ...TIMES, ...limits });
+  const client = openRegistryClient(REGISTRY_OPTIONS, { ...TIMES, ...limits });
   try {
     return await pushImage(store, image, await registryTarget(client, store, referenceTo(registry)), {
       signal: NEVER,

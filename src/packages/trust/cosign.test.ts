@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { suite, test } from "node:test";
 
 import { startNastyRegistry } from "../../../test/fixtures/nasty-registry.ts";
+import { REGISTRY_OPTIONS } from "../../../test/fixtures/registry-options.ts";
 import { MEDIA_TYPES } from "../images/descriptor.ts";
 import { parseReference } from "../images/reference.ts";
 import { openRegistryClient } from "../registry/registry-client.ts";
@@ -43,13 +44,7 @@ suite("what cosign made", () => {
     put(digestOf(golden("bundle-manifest")), golden("bundle-manifest"), MEDIA_TYPES.manifest);
     put(signatureTag(digest), golden("signatures-manifest"), MEDIA_TYPES.manifest);
     for (const name of ["bundle", "payload"]) registry.blobs.set(digestOf(golden(name)), golden(name));
-    const client = openRegistryClient({
-      mirrors: {},
-      plainHttp: [],
-      certificateAuthority: null,
-      dockerConfig: null,
-      proxy: { https: null, except: null },
-    });
+    const client = openRegistryClient(REGISTRY_OPTIONS);
     const { signal } = new AbortController();
     const source = registrySignatures(client, parseReference(`${registry.host}/team/img2:1`));
     const keys = [readPublicKey(golden("cosign.pub").toString("utf8"), "cosign.pub")];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { sign } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -13,6 +13,8 @@ import {
 } from "../../../test/fixtures/nasty-registry.ts";
 import { putImage } from "../../../test/fixtures/put-image.ts";
 import { tarArchive } from "../../../test/fixtures/tar-archive.ts";
+import { keyPair, type Pair } from "../../../test/fixtures/key-pair.ts";
+import { REGISTRY_OPTIONS } from "../../../test/fixtures/registry-options.ts";
 import type { Descriptor } from "../images/descriptor.ts";
 import { MEDIA_TYPES } from "../images/descriptor.ts";
 import { type ImageStore, openImageStore } from "../images/image-store.ts";
@@ -21,20 +23,13 @@ import { openRegistryClient, type RegistryClient } from "../registry/registry-cl
 import { pushImage } from "../registry/push-image.ts";
 import { registryTarget } from "../registry/registry-ends.ts";
 import { type FoundSigners, findSigners } from "./find-signers.ts";
-import { keyId, type PublicKey } from "./public-key.ts";
+import type { PublicKey } from "./public-key.ts";
 import { pushAttachment } from "./push-attachment.ts";
 import { signImage } from "./sign-image.ts";
 import { registrySignatures } from "./signature-source.ts";
 import { makeBundle, SIGSTORE_BUNDLE } from "./sigstore-bundle.ts";
 import { makeSimpleSignature, SIMPLE_SIGNING, signatureTag } from "./simple-signing.ts";
 
-const OPTIONS = {
-  mirrors: {},
-  plainHttp: [],
-  certificateAuthority: null,
-  dockerConfig: null,
-  proxy: { https: null, except: null },
-};
 const TIMES = { connectMs: 1000, silentMs: 300, wholeMs: 500, leastBytes: 1000, windowMs: 300, retryMs: 1 };
 const NEVER = new AbortController().signal;
 const timeout = 20_000;
@@ -251,7 +246,7 @@ suite("signatures", { timeout: 60_000 }, () => {
 
   async function pushed(t: TestContext, trick: Trick): Promise<There> {
     const registry = await startNastyRegistry(trick);
-    const client = openRegistryClient(OPTIONS, TIMES);
+    const client = openRegistryClient(REGISTRY_OPTIONS, TIMES);
     t.after(async () => {
       await client.close();
       await registry[Symbol.asyncDispose]();
@@ -329,13 +324,3 @@ suite("signatures", { timeout: 60_000 }, () => {
     return Buffer.from(JSON.stringify(bundle));
   }
 });
-
-interface Pair extends PublicKey {
-  readonly privateKey: KeyObject;
-}
-
-function keyPair(name: string): Pair {
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const key = createPublicKey(privateKey);
-  return { name, key, id: keyId(key), privateKey };
-}

@@ -13,6 +13,10 @@ export interface Signature {
   readonly key: PublicKey;
   readonly form: SignatureForm;
   readonly attachment: Attachment;
+  /** The bundle, or the payload that was signed. */
+  readonly content: Buffer;
+  /** Base64, of the older form; of a bundle it is empty. */
+  readonly signature: string;
 }
 
 export interface FoundSigners {
@@ -51,7 +55,7 @@ export async function findSigners(
       if (only !== null && form !== only) continue;
       const checked = await check(source, candidate, { signed, keys, signal });
       if (typeof checked === "string") problems.push(`${layer.digest}: ${checked}`);
-      else for (const key of checked) signatures.push({ key, form, attachment });
+      else for (const key of checked.by) signatures.push({ key, form, attachment, ...checked.what });
     }
     if (keys.every(({ id }) => signatures.some(({ key }) => key.id === id))) break;
   }
@@ -86,11 +90,16 @@ interface Check {
   readonly signal: AbortSignal;
 }
 
+interface Checked {
+  readonly by: readonly PublicKey[];
+  readonly what: Pick<Signature, "content" | "signature">;
+}
+
 async function check(
   source: SignatureSource,
   { form, layer }: Candidate,
   { signed, keys, signal }: Check,
-): Promise<readonly PublicKey[] | string> {
+): Promise<Checked | string> {
   const most = form === "tag" ? MOST_PAYLOAD_BYTES : MOST_BUNDLE_BYTES;
   if (layer.size > most) return `it is larger than ${most} bytes`;
   let content: Buffer;
@@ -100,7 +109,10 @@ async function check(
     if (isBroken(error)) return error.message;
     throw error;
   }
-  if (form === "bundle") return checkBundle(content, signed, keys);
-  const signature = layer.annotations?.[SIMPLE_SIGNING.signature] ?? "";
-  return checkSimpleSignature({ payload: content, signature }, signed.digest, keys);
+  const signature = form === "bundle" ? "" : (layer.annotations?.[SIMPLE_SIGNING.signature] ?? "");
+  const by =
+    form === "bundle"
+      ? checkBundle(content, signed, keys)
+      : checkSimpleSignature({ payload: content, signature }, signed.digest, keys);
+  return typeof by === "string" ? by : { by, what: { content, signature } };
 }
