@@ -31,8 +31,9 @@ REGISTRY/REPOSITORY@sha256:DIGEST, as Docker understands them), a folder oci:FOL
 OCI image layout specification has it, or FILE.tar, the same in an archive.
 
 What is here already is not fetched again; a download that was cut short goes on where it ended. A tag is
-resolved to a digest once: that is what is recorded, and what will run. Nothing is to be seen of an image that
-did not arrive whole. What WHISKERS_TRUST_POLICY does not allow is not fetched. Credentials are those of Docker's config and its credential helpers.
+resolved to a digest once: that is what is recorded, and what will run. Nothing is to be seen of an image
+that did not arrive whole. What WHISKERS_TRUST_POLICY does not allow is not fetched. Credentials are those
+of Docker's config and its credential helpers.
 
   -t, --tag REFERENCE   what the image is called here; needed for layouts and archives
   --json                one JSON document
