@@ -28,6 +28,7 @@ export function testGuest(
       limits: {},
       schema: "openkat/1",
       dependencies: null,
+      runtime: null,
       onInvalid: "fail",
     },
   } as const;

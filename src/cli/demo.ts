@@ -72,7 +72,11 @@ async function demo(home: string, count: number, keep: boolean, context: Context
   const { signal } = context;
   const planned = new Map<string, PlannedTask>();
   const settings = { ...context.settings(), home };
-  const options: RunOptions = { runtime: settings.runtime, state: settings.state };
+  const options: RunOptions = {
+    runtime: settings.runtime,
+    runtimes: settings.runtimes,
+    state: settings.state,
+  };
   await using stages = openStages(settings, (task, manifest) => fetchPlanned(task, manifest, planned));
   const { good, bad } = await findPairs(join(ROOT, "examples"), stages.catalogue, signal);
   if (context.errTerminal.isTty)

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
-import type { Probe } from "../sandbox/driver.ts";
+import type { Capabilities, Probe } from "../sandbox/driver.ts";
 import { flag } from "./arguments.ts";
 import type { Command, Context } from "./command.ts";
 import { openStages } from "./open-stages.ts";
@@ -38,7 +38,11 @@ Exit code 3 when no runtime that isolates works here, else 0.
   },
 };
 
-type Examined = Probe & { readonly name: string; readonly isolates: boolean };
+type Examined = Probe & {
+  readonly name: string;
+  readonly isolates: boolean;
+  readonly capabilities: Capabilities;
+};
 
 interface Interpreter {
   readonly program: string;
@@ -81,7 +85,10 @@ function describeRuntime(runtime: Examined, { outTerminal: { columns, paint } }:
   const inForce = runtime.protections.filter(({ by }) => by !== null);
   const missing = runtime.protections.filter(({ by }) => by === null);
   const status = runtime.isolates
-    ? paint("green", "available")
+    ? paint(
+        "green",
+        runtime.capabilities.ownKernel === true ? "available, with a kernel of its own" : "available",
+      )
     : paint(
         "yellow",
         "available, isolates nothing: only for code that you trust, and only when asked for by name",

@@ -13,6 +13,7 @@ import { SDK_FOLDER } from "./sdk-folder.ts";
 import { openPackages } from "./open-packages.ts";
 import type { PoolOptions } from "../sandbox/pool.ts";
 import { openSandboxes } from "../sandbox/sandboxes.ts";
+import { isOciRuntime } from "../sandbox/drivers/oci/runtimes.ts";
 
 /** The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here. */
 export function openStages(
@@ -28,19 +29,32 @@ export function openStages(
     ...(python === null ? {} : { python }),
   };
   // In the order in which `auto` tries them; it never takes one that does not isolate.
+  const docker = { ...common, stateDirectory: path.join(home, "runtimes", "docker"), host: dockerHost };
   const sandboxes = openSandboxes({
     ...pool,
     drivers: [
       createSubprocessDriver({ ...common, variant: subprocess }),
       createOciDriver({ ...common, runtime: ociRuntime }),
-      createDockerDriver({
-        ...common,
-        stateDirectory: path.join(home, "runtimes", "docker"),
-        host: dockerHost,
-        runtime: dockerRuntime,
-      }),
+      createDockerDriver({ ...docker, runtime: dockerRuntime }),
       createInlineDriver(common),
     ],
+    openVariant: (driver, variant) => {
+      const name = `${driver}:${variant}`;
+      switch (driver) {
+        case "subprocess":
+          return variant === "bubblewrap" || variant === "util-linux"
+            ? createSubprocessDriver({ ...common, variant, name })
+            : null;
+        case "oci":
+          // A manifest may say this: no program but a runtime is ever started for it.
+          return isOciRuntime(variant) ? createOciDriver({ ...common, runtime: variant, name }) : null;
+        case "docker":
+          // The engine knows its own.
+          return createDockerDriver({ ...docker, runtime: variant, name });
+        default:
+          return null;
+      }
+    },
   });
   return {
     catalogue: packages.catalogue,

@@ -21,7 +21,8 @@ export const RUN_OPTIONS = {
   memory: { type: "string" },
 } as const;
 
-export const RUN_OPTIONS_HELP = `  --runtime NAME       auto (the first that isolates and works here), or one that \`whiskers doctor\` lists;
+export const RUN_OPTIONS_HELP = `  --runtime NAME       auto (the first that isolates and works here), strongest, own-kernel, or one that
+                       \`whiskers doctor\` lists, also in a certain way: oci:runsc, docker:kata;
                        inline gives no isolation at all and must be asked for by name
   --state POLICY       auto, fresh, fork or reuse: what runs share with each other
   --timeout SECONDS    wall-clock time for one run, 30 or 30s or 2m; default 60
@@ -47,7 +48,12 @@ export function readRunOptions(args: Arguments, settings: Settings): RunOptions 
   const known = STATES.find((each) => each === state);
   if (known === undefined)
     throw wrong("state", state, `one of ${STATES.join(", ")}${didYouMean(state, STATES)}`);
-  return { runtime: textOption(args, "runtime") ?? settings.runtime, state: known, limits };
+  return {
+    runtime: textOption(args, "runtime") ?? settings.runtime,
+    runtimes: settings.runtimes,
+    state: known,
+    limits,
+  };
 }
 
 /** @throws WhiskersError `usage`, `input-unreadable` */

@@ -12,6 +12,7 @@ suite("readSettings", () => {
       runtime: "auto",
       state: "auto",
       subprocess: "auto",
+      runtimes: {},
       ociRuntime: "auto",
       roots: "auto",
       dockerHost: null,
@@ -29,6 +30,7 @@ suite("readSettings", () => {
       readSettings({
         WHISKERS_HOME: "/a/../b",
         WHISKERS_RUNTIME: "inline",
+        WHISKERS_RUNTIMES: "dns=oci:runsc, shodan.io=own-kernel",
         WHISKERS_STATE: "fork",
         WHISKERS_SUBPROCESS: "util-linux",
         WHISKERS_OCI_RUNTIME: "runsc",
@@ -41,6 +43,7 @@ suite("readSettings", () => {
       {
         home: "/b",
         runtime: "inline",
+        runtimes: { dns: "oci:runsc", "shodan.io": "own-kernel" },
         state: "fork",
         subprocess: "util-linux",
         ociRuntime: "runsc",
@@ -56,6 +59,10 @@ suite("readSettings", () => {
     const refused: readonly (readonly [Record<string, string>, RegExp])[] = [
       [{ WHISKERS_HOME: "here" }, /^WHISKERS_HOME is "here": expected an absolute path$/u],
       [{ WHISKERS_RUNTIME: "A b" }, /^WHISKERS_RUNTIME is "A b": expected the name/u],
+      [{ WHISKERS_RUNTIME: "oci:" }, /^WHISKERS_RUNTIME is "oci:": expected the name/u],
+      [{ WHISKERS_RUNTIMES: "dns" }, /^WHISKERS_RUNTIMES is "dns": expected ID=RUNTIME/u],
+      [{ WHISKERS_RUNTIMES: "dns=oci=runc" }, /^WHISKERS_RUNTIMES is/u],
+      [{ WHISKERS_RUNTIMES: "a b=oci" }, /^WHISKERS_RUNTIMES is/u],
       [{ WHISKERS_STATE: "frsh" }, /^WHISKERS_STATE is "frsh": expected auto, fresh, fork, reuse$/u],
       [
         { WHISKERS_SUBPROCESS: "docker" },

@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import path from "node:path";
 
 import { didYouMean } from "../domain/closest.ts";
+import { isRuntimeName } from "../domain/runtime-name.ts";
 import { WhiskersError } from "../errors.ts";
 import { type Environment, readTable, type SettingTable } from "./setting.ts";
 import { IMAGE_SETTINGS } from "./image-settings.ts";
@@ -15,6 +16,8 @@ export interface Settings {
   readonly home: string;
   /** Name of a runtime, or `auto`. */
   readonly runtime: string;
+  /** The same for certain normalizers, by id. */
+  readonly runtimes: Readonly<Record<string, string>>;
   readonly state: "auto" | "fresh" | "fork" | "reuse";
   /** Which tools make the sandbox of the `subprocess` runtime. */
   readonly subprocess: "auto" | "bubblewrap" | "util-linux";
@@ -45,10 +48,20 @@ export const SETTINGS: SettingTable<Settings> = {
   },
   runtime: {
     name: "WHISKERS_RUNTIME",
-    description: "Runtime for normalizers; auto is the first that isolates and works here.",
-    expects: "the name of a runtime (see `whiskers doctor`), or auto",
-    parse: (text) => (/^[a-z][a-z0-9-]{0,31}$/u.test(text) ? text : undefined),
+    description:
+      "Runtime for normalizers; auto is the first that isolates and works here, own-kernel the first with a kernel of its own, strongest that one if there is one.",
+    expects:
+      "the name of a runtime (see `whiskers doctor`) such as oci or oci:runsc, auto, strongest or own-kernel",
+    parse: (text) => (isRuntimeName(text) ? text : undefined),
     otherwise: () => "auto",
+  },
+  runtimes: {
+    name: "WHISKERS_RUNTIMES",
+    description:
+      "Runtimes of certain normalizers, whatever WHISKERS_RUNTIME and their manifests say: ID=RUNTIME, by commas.",
+    expects: "ID=RUNTIME[,ID=RUNTIME...], such as dns=oci:runsc",
+    parse: parseRuntimes,
+    otherwise: () => ({}),
   },
   state: {
     name: "WHISKERS_STATE",
@@ -125,6 +138,19 @@ export function readSettings(env: Environment): Settings {
   }
   return readTable(SETTINGS, env);
 }
+
+function parseRuntimes(text: string): Readonly<Record<string, string>> | undefined {
+  const runtimes: Record<string, string> = {};
+  for (const pair of text.split(",")) {
+    const [id = "", runtime = "", ...more] = pair.trim().split("=");
+    if (!NORMALIZER_ID.test(id) || !isRuntimeName(runtime) || more.length > 0) return undefined;
+    runtimes[id] = runtime;
+  }
+  return runtimes;
+}
+
+/** As docs/manifest.md has it. */
+const NORMALIZER_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u;
 
 function isUnixAddress(text: string): boolean {
   const file = text.startsWith("unix://") ? text.slice("unix://".length) : "";

@@ -59,6 +59,8 @@ export interface Manifest {
   readonly dependencies: Requirements | null;
   /** Overrides of DEFAULT_LIMITS that the package asks for. */
   readonly limits: Partial<Limits>;
+  /** Runtime that it asks for where the operator's is weaker, as WHISKERS_RUNTIME names them; null: any. */
+  readonly runtime: string | null;
   /** Output schema, `openkat/1`. */
   readonly schema: string;
   readonly onInvalid: "fail" | "skip";

@@ -28,6 +28,7 @@ const ACCEPTED: readonly (readonly [object, object])[] = [
       limits: {},
       schema: "openkat/1",
       dependencies: null,
+      runtime: null,
       onInvalid: "fail",
     },
   ],
@@ -129,6 +130,8 @@ const ACCEPTED: readonly (readonly [object, object])[] = [
     { ...BASE, consumes: ["a/b", "normalizer/x", "a/b"], onInvalid: "skip" },
     { consumes: ["a/b", "normalizer/x"], onInvalid: "skip" },
   ],
+  [{ ...BASE, runtime: "oci:runsc" }, { runtime: "oci:runsc" }],
+  [{ ...BASE, runtime: "own-kernel" }, { runtime: "own-kernel" }],
   [
     { ...BASE, dependencies: "requirements.txt" },
     { dependencies: { ecosystem: "pip", files: ["requirements.txt"] } },
@@ -193,6 +196,10 @@ const REJECTED: readonly (readonly [object, RegExp])[] = [
   [{ ...BASE, limits: { records: 1.5 } }, /whole number/u],
   [{ ...BASE, limits: { time: 4000 } }, /from 100 ms to 60 m/u],
   [{ ...BASE, schema: "openkat/2" }, /schema is "openkat\/2": expected "openkat\/1"/u],
+  [{ ...BASE, runtime: "inline" }, /runtime is "inline": expected "own-kernel"/u],
+  [{ ...BASE, runtime: "auto" }, /runtime is "auto"/u],
+  [{ ...BASE, runtime: { driver: "oci" } }, /runtime is/u],
+  [{ ...BASE, runtime: "oci:/bin/sh" }, /runtime is/u],
   [{ ...BASE, onInvalid: "skipp" }, /did you mean "skip"/u],
 ];
 

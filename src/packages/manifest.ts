@@ -1,6 +1,7 @@
 import type { Limits } from "../domain/limits.ts";
 import { didYouMean } from "../domain/closest.ts";
 import type { Manifest } from "../domain/package.ts";
+import { isRuntimeName } from "../domain/runtime-name.ts";
 import { isObject, messageOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
 import { isOpenKatManifest, parseGuest } from "./guest.ts";
@@ -23,6 +24,7 @@ const OWN_KEYS = [
   "convention",
   "dependencies",
   "limits",
+  "runtime",
   "schema",
   "onInvalid",
 ] as const;
@@ -62,6 +64,7 @@ export function parseManifest(text: string, file = "normalizer.json"): Manifest 
     guest,
     dependencies: parseRequirements(json["dependencies"], guest.kind, complain),
     limits: parseLimits(json["limits"], complain),
+    runtime: parseRuntime(json["runtime"], complain),
     schema: oneOf(json, "schema", OUTPUT_SCHEMAS, "openkat/1", complain),
     onInvalid: oneOf(json, "onInvalid", ["fail", "skip"] as const, "fail", complain),
   };
@@ -117,6 +120,18 @@ function parseLimits(value: unknown, complain: Complaint): Partial<Limits> {
     limits = { ...limits, ...parseLimit(key, entry, complain) };
   }
   return limits;
+}
+
+/** What is there under these names is the machine's matter. */
+function parseRuntime(value: unknown, complain: Complaint): string | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value !== "string" || !isRuntimeName(value) || value === "auto" || value === "inline")
+    throw complain(
+      "runtime",
+      value,
+      '"own-kernel", "strongest", or a runtime that isolates, such as "oci:runsc"',
+    );
+  return value;
 }
 
 function matching(json: Json, key: string, pattern: RegExp, expected: string, complain: Complaint): string {

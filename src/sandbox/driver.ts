@@ -37,6 +37,8 @@ export interface Driver {
 export interface Capabilities {
   /** Isolates hostile code at all. */
   readonly isolates: boolean;
+  /** Guests have a kernel of their own: a hole in the machine's is not enough to get out. Absent: they share it. */
+  readonly ownKernel?: boolean;
   /** Its memory limit is kept by the kernel or hypervisor for all processes together. */
   readonly memoryLimit: boolean;
   /** A guest that can fork may be used with state policy `fork`. */

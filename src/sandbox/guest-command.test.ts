@@ -32,6 +32,7 @@ function packageOf(guest: Guest): Package {
       limits: {},
       schema: "openkat/1",
       dependencies: null,
+      runtime: null,
       onInvalid: "fail",
     },
   };

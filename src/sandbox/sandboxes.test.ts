@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { DEFAULT_LIMITS } from "../domain/limits.ts";
-import type { Driver } from "./driver.ts";
+import type { Driver, Probe } from "./driver.ts";
 import { openSandboxes } from "./sandboxes.ts";
+import type { RunOptions } from "./sandboxes.ts";
 import { CollectingSink, META, openRig, plainGuest, pythonGuest } from "./testing/rig.ts";
 import type { Rig } from "./testing/rig.ts";
 
@@ -52,6 +53,78 @@ void test("auto takes the first runtime that isolates, works and can start the g
   await using few = open(rig, trusting, picky, broken);
   await assert.rejects(few.run(FORKS), { code: "runtime-unavailable", message: /broken: no kernel/ });
 });
+
+void test("a package may ask for a stronger runtime than the operator's, and never gets a weaker one", async () => {
+  await using rig = openRig();
+  const { driver: base } = rig;
+  const used: string[] = [];
+  const make = (name: string, strength: object, ...down: readonly Probe[]): Driver => ({
+    ...base,
+    name,
+    capabilities: { ...base.capabilities, ...strength },
+    probe: () => Promise.resolve(down[0] ?? WORKS),
+    open: (prepared, request) => {
+      used.push(name);
+      return base.open(prepared, request);
+    },
+  });
+  const drivers = [make("plain", {}), make("strong", { ownKernel: true }), make("open", { isolates: false })];
+  const variants: Readonly<Record<string, Driver>> = {
+    "plain:b": make("plain:b", {}),
+    "strong:b": make("strong:b", { ownKernel: true }),
+    "strong:down": make("strong:down", { ownKernel: true }, DOWN),
+  };
+  const sandboxes = openSandboxes({ drivers, openVariant: (one, way) => variants[`${one}:${way}`] ?? null });
+  const wishing = (runtime: string | null) => ({ ...FORKS, manifest: { ...FORKS.manifest, runtime } });
+  const run = async (wish: string | null, options: RunOptions) => {
+    used.length = 0;
+    const request = { meta: META, raws: [rig.raw("x")] };
+    await sandboxes.run(wishing(wish), { state: "fresh", ...options }, request, new CollectingSink(), NEVER);
+    return used.join(" ");
+  };
+  const { id } = FORKS.manifest;
+  const rows: readonly (readonly [wish: string | null, options: RunOptions, runsIn: string])[] = [
+    [null, {}, "plain"],
+    [null, { runtime: "strongest" }, "strong"],
+    [null, { runtime: "own-kernel" }, "strong"],
+    [null, { runtime: "strong:b" }, "strong:b"],
+    ["own-kernel", {}, "strong"],
+    ["strongest", {}, "strong"],
+    ["plain:b", {}, "plain:b"],
+    ["plain:b", { runtime: "plain" }, "plain"],
+    ["plain:b", { runtime: "strong" }, "strong"],
+    ["strong:b", { runtime: "strong" }, "strong"],
+    ["strong:b", { runtime: "plain" }, "strong:b"],
+    ["strong:down", { runtime: "strong" }, "strong"],
+    ["open", {}, "plain"],
+    ["plain", { runtime: "open" }, "plain"],
+    ["strong", { runtime: "plain", runtimes: { [id]: "plain:b", other: "open" } }, "plain:b"],
+    [null, { runtimes: { [id]: "own-kernel" } }, "strong"],
+  ];
+  for (const [wish, options, runsIn] of rows)
+    assert.equal(await run(wish, options), runsIn, JSON.stringify([wish, options]));
+  const message = new RegExp(
+    `${id} wants the runtime .strong:down.*no kernel.*WHISKERS_RUNTIMES=${id}=auto`,
+    "u",
+  );
+  await assert.rejects(run("strong:down", {}), { code: "runtime-unavailable", message });
+  await assert.rejects(run("nosuch:thing", {}), { code: "runtime-unavailable" });
+  await assert.rejects(run(null, { runtime: "plain:nosuch" }), { code: "usage" });
+  await sandboxes.close();
+  const weak = openSandboxes({ drivers: [make("plain", {})] });
+  const request = { meta: META, raws: [rig.raw("x")] };
+  const ask = (runtime: string) =>
+    weak.run(FORKS, { runtime, state: "fresh" }, request, new CollectingSink(), NEVER);
+  await assert.rejects(ask("own-kernel"), {
+    code: "runtime-unavailable",
+    message: /no runtime that has a kernel/u,
+  });
+  assert.equal((await ask("strongest")).outcome.status, "succeeded");
+  await weak.close();
+});
+
+const WORKS: Probe = { available: true, version: "1", protections: [], advice: [] };
+const DOWN: Probe = { available: false, reason: "no kernel", remedy: "Get one." };
 
 void test("the state policy is the strongest that driver and guest can do, or the one asked for", async () => {
   await using rig = openRig();

@@ -2,10 +2,12 @@ import { DEFAULT_LIMITS } from "../domain/limits.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { RunResult } from "../domain/outcome.ts";
 import type { Package, StatePolicy } from "../domain/package.ts";
+import { messageOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
 import { conduct } from "./conduct.ts";
 import type { RunRequest } from "./conduct.ts";
 import type { Driver, Prepared, Probe } from "./driver.ts";
+import { DriverVariants } from "./driver-variants.ts";
 import { DEFAULT_POOL_OPTIONS, openPool } from "./pool.ts";
 import type { Pool, PoolOptions } from "./pool.ts";
 import type { RecordSink } from "./record-sink.ts";
@@ -17,11 +19,19 @@ export interface SandboxesOptions extends Partial<PoolOptions> {
    * when they are asked for by name.
    */
   readonly drivers: readonly Driver[];
+  /** The runtime `driver:variant`, opened when it is first asked for; null: there is none. */
+  readonly openVariant?: (driver: string, variant: string) => Driver | null;
 }
 
 export interface RunOptions {
-  /** Name of a driver; default `auto`: the first that isolates, works here and can start this guest. */
+  /**
+   * `auto` (default): the first that isolates, works here and can start this guest. `own-kernel`: the first of those
+   * with a kernel of its own. `strongest`: the same, or else as `auto`. Or a name, `oci` or `oci:runsc`. A package
+   * may wish for a stronger one; it never gets a weaker one.
+   */
   readonly runtime?: string | undefined;
+  /** By id of a normalizer, as `runtime`: instead of it, and whatever the package wishes. */
+  readonly runtimes?: Readonly<Record<string, string>> | undefined;
   /** Default `auto`: `strongestWarm`. */
   readonly state?: StatePolicy | "auto" | undefined;
   /** Overrides of the package's wishes, which override DEFAULT_LIMITS. */
@@ -66,14 +76,16 @@ export function openSandboxes(options: SandboxesOptions): Sandboxes {
 
 class PooledSandboxes implements Sandboxes {
   readonly #drivers: readonly Driver[];
+  readonly #variants: DriverVariants;
   readonly #pool: Pool;
   readonly #probes = new Map<Driver, Promise<Probe>>();
   readonly #prepared = new WeakMap<Package, Map<Driver, Promise<Prepared>>>();
   /** Digests of packages whose guest said that it cannot fork. */
   readonly #cannotFork = new Set<string>();
 
-  constructor({ drivers, ...pool }: SandboxesOptions) {
+  constructor({ drivers, openVariant, ...pool }: SandboxesOptions) {
     this.#drivers = drivers;
+    this.#variants = new DriverVariants(openVariant);
     this.#pool = openPool({ ...DEFAULT_POOL_OPTIONS, ...pool });
   }
 
@@ -113,7 +125,7 @@ class PooledSandboxes implements Sandboxes {
 
   async #plan(pkg: Package, options: RunOptions): Promise<RunPlan> {
     const { guest } = pkg.manifest;
-    const driver = await this.#choose(options.runtime ?? "auto", pkg);
+    const driver = await this.#chooseFor(pkg, options);
     const guestForks = this.#cannotFork.has(pkg.digest) ? false : null;
     const wanted = options.state ?? "auto";
     const state = wanted === "auto" ? strongestWarm(driver.capabilities, guestForks, guest.kind) : wanted;
@@ -131,28 +143,66 @@ class PooledSandboxes implements Sandboxes {
     return true;
   }
 
+  /** The operator decides, and a package may only ask for more. */
+  async #chooseFor(pkg: Package, { runtime = "auto", runtimes = {} }: RunOptions): Promise<Driver> {
+    const { id, runtime: wish } = pkg.manifest;
+    if (Object.hasOwn(runtimes, id)) return this.#choose(runtimes[id] ?? "auto", pkg);
+    if (wish === null) return this.#choose(runtime, pkg);
+    const given = await settled(this.#choose(runtime, pkg));
+    if (!("driver" in given) && runtime !== "auto") throw given.error;
+    const givenStrength = "driver" in given ? strengthOf(given.driver) : 0;
+    const wished = await settled(this.#choose(wish, pkg));
+    const wishedStrength = "driver" in wished ? strengthOf(wished.driver) : STRONGEST;
+    // Between equals, whoever says nothing but `auto` has no preference.
+    if (
+      "driver" in given &&
+      (wishedStrength < givenStrength || (wishedStrength === givenStrength && runtime !== "auto"))
+    )
+      return given.driver;
+    if ("driver" in wished) return wished.driver;
+    if ("driver" in given && givenStrength === STRONGEST) return given.driver;
+    throw unfulfilled(pkg, wish, wished.error);
+  }
+
   async #choose(runtime: string, pkg: Package): Promise<Driver> {
-    if (runtime !== "auto") return this.#chooseByName(runtime, pkg);
+    switch (runtime) {
+      case "auto":
+        return this.#chooseFirst(pkg, () => true, "isolates");
+      case "own-kernel":
+        return this.#chooseFirst(pkg, hasOwnKernel, "has a kernel of its own");
+      case "strongest":
+        return this.#chooseFirst(pkg, hasOwnKernel, "has a kernel of its own").catch(() =>
+          this.#choose("auto", pkg),
+        );
+      default:
+        return this.#chooseByName(runtime, pkg);
+    }
+  }
+
+  async #chooseFirst(pkg: Package, suits: (driver: Driver) => boolean, what: string): Promise<Driver> {
     const reasons: string[] = [];
     for (const driver of this.#drivers) {
       if (!driver.capabilities.isolates || cannotRun(driver, pkg) !== null) continue;
       const probe = await this.#probe(driver);
       // A driver may know only by trying what it can do here.
-      if (probe.available && cannotRun(driver, pkg) === null) return driver;
+      if (probe.available && suits(driver) && cannotRun(driver, pkg) === null) return driver;
       if (probe.available) continue;
       reasons.push(`${driver.name}: ${probe.reason}`);
     }
     const why = reasons.length === 0 ? "none is built in" : reasons.join("; ");
     const on = pkg.root === null ? "" : ` on the root ${pkg.root.name}`;
-    const message = `no runtime that isolates can run a ${pkg.manifest.guest.kind} guest${on} here (${why})`;
+    const message = `no runtime that ${what} can run a ${pkg.manifest.guest.kind} guest${on} here (${why})`;
     throw new WhiskersError("runtime-unavailable", message);
   }
 
   async #chooseByName(name: string, pkg: Package): Promise<Driver> {
-    const driver = this.#drivers.find((one) => one.name === name);
+    const driver = this.#drivers.find((one) => one.name === name) ?? this.#variants.find(name);
     if (driver === undefined) {
       const names = this.#drivers.map((one) => one.name).join(", ");
-      throw new WhiskersError("usage", `there is no runtime \`${name}\`; there are: auto, ${names}`);
+      throw new WhiskersError(
+        "usage",
+        `there is no runtime \`${name}\`; there are: auto, strongest, own-kernel, ${names}`,
+      );
     }
     const probe = await this.#probe(driver);
     if (!probe.available) {
@@ -191,6 +241,32 @@ class PooledSandboxes implements Sandboxes {
     }
     return prepared;
   }
+}
+
+type Choice = { readonly driver: Driver } | { readonly error: unknown };
+
+function settled(choice: Promise<Driver>): Promise<Choice> {
+  return choice.then(
+    (driver) => ({ driver }),
+    (error: unknown) => ({ error }),
+  );
+}
+
+function hasOwnKernel({ capabilities }: Driver): boolean {
+  return capabilities.ownKernel === true;
+}
+
+const STRONGEST = 2;
+
+function strengthOf(driver: Driver): number {
+  if (!driver.capabilities.isolates) return 0;
+  return hasOwnKernel(driver) ? STRONGEST : 1;
+}
+
+function unfulfilled({ manifest }: Package, wish: string, cause: unknown): WhiskersError {
+  const how = `${manifest.id} wants the runtime \`${wish}\` by its manifest`;
+  const remedy = `To run it in another one, say which: WHISKERS_RUNTIMES=${manifest.id}=auto`;
+  return new WhiskersError("runtime-unavailable", `${how}: ${messageOf(cause)}. ${remedy}`, { cause });
 }
 
 /** Why a driver cannot run a package, whatever the machine; null: it can. */

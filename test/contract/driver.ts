@@ -512,6 +512,7 @@ function packageOf(folder: string, guest: Guest, name: string): Package {
       limits: {},
       schema: "openkat/1",
       dependencies: null,
+      runtime: null,
       onInvalid: "fail",
     },
   };

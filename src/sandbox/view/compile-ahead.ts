@@ -160,6 +160,7 @@ const NO_MANIFEST = {
   limits: {},
   schema: "openkat/1",
   dependencies: null,
+  runtime: null,
   onInvalid: "fail",
 } as const;
 

@@ -2,6 +2,7 @@ import type { Package } from "../../../domain/package.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
+import { INIT_MODES } from "./init.ts";
 import { setUp } from "./host.ts";
 import type { Host, SetUp } from "./host.ts";
 import { openSandbox } from "./open.ts";
@@ -9,6 +10,8 @@ import { preparePackage } from "./prepare.ts";
 import type { PreparedPackage } from "./prepare.ts";
 
 export interface DockerOptions {
+  /** Of the driver; `docker` when not given. Two that make other containers have other names. */
+  readonly name?: string | undefined;
   /** A folder of this driver's own, for what it keeps from start to start; made when missing. Absolute. */
   readonly stateDirectory: string;
   /** Holds `python/` and `typescript/`. Absolute. */
@@ -31,20 +34,28 @@ export function createDockerDriver(options: DockerOptions): Driver {
 }
 
 class DockerDriver implements Driver {
-  readonly name = "docker";
-  readonly capabilities: Capabilities = {
-    isolates: true,
-    memoryLimit: true,
-    fork: true,
-    roots: true,
-    guests: ["python", "javascript", "php", "program", "command"],
-  };
+  readonly name: string;
   readonly #options: DockerOptions;
   readonly #prepared = new Map<string, Promise<PreparedPackage>>();
   #found: Promise<SetUp> | null = null;
+  /** Known once it has been tried. */
+  #ownKernel = false;
+  #fork = true;
 
   constructor(options: DockerOptions) {
     this.#options = options;
+    this.name = options.name ?? "docker";
+  }
+
+  get capabilities(): Capabilities {
+    return {
+      isolates: true,
+      ownKernel: this.#ownKernel,
+      memoryLimit: true,
+      fork: this.#fork,
+      roots: true,
+      guests: ["python", "javascript", "php", "program", "command"],
+    };
   }
 
   async probe(): Promise<Probe> {
@@ -78,14 +89,19 @@ class DockerDriver implements Driver {
   async #host(): Promise<Host> {
     const found = await this.#setUp();
     if (found.available) return found.host;
-    throw new WhiskersError("runtime-unavailable", `docker: ${found.reason}. ${found.remedy}`);
+    throw new WhiskersError("runtime-unavailable", `${this.name}: ${found.reason}. ${found.remedy}`);
   }
 
   /** An engine that is not there may be started later. */
   async #setUp(): Promise<SetUp> {
     this.#found ??= setUp(this.#options);
     const found = await this.#found;
-    if (!found.available) this.#found = null;
+    if (found.available) {
+      const { ownKernel, initMode } = found.host;
+      this.#ownKernel = ownKernel;
+      // Where nothing can hide from others of its user, a run could write to the stream of what it is forked from.
+      this.#fork = initMode === INIT_MODES[0].mode;
+    } else this.#found = null;
     return found;
   }
 }

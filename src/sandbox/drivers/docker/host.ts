@@ -38,6 +38,8 @@ export interface Host {
   readonly cgroups: ContainerCgroups | null;
   /** Of INIT_MODES: the one that this runtime can start. */
   readonly initMode: number;
+  /** Guests have one of their own: gVisor's, or a machine's. */
+  readonly ownKernel: boolean;
   /** The runtime's own threads and the init count against the limit of processes. */
   readonly ownProcesses: number;
   readonly ids: SandboxIds;
@@ -114,7 +116,7 @@ async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
 
 function hostOf(facts: Facts, base: Host, about: About): Host {
   const ownProcesses = facts.sharesKernel ? INIT_PROCESSES : OWN_KERNEL_PROCESSES;
-  const host = { ...base, ownProcesses, cgroups: facts.cgroups };
+  const host = { ...base, ownKernel: !facts.sharesKernel, ownProcesses, cgroups: facts.cgroups };
   return { ...host, ...judgeProtections(facts, host, about) };
 }
 
@@ -176,6 +178,7 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     runtime: options.runtime ?? null,
     cgroups: null,
     initMode: INIT_MODES[0].mode,
+    ownKernel: false,
     ownProcesses: OWN_KERNEL_PROCESSES,
     ids: new SandboxIds(about.inUserNamespace),
     stateDirectory,

@@ -16,6 +16,8 @@ export interface OciOptions {
   readonly sdkFolder: string;
   /** The Python for packages that want no certain version and have no root, instead of the first on the PATH. */
   readonly python?: string | undefined;
+  /** Of the driver; `oci` when not given. Two that make other containers have other names. */
+  readonly name?: string | undefined;
   /** Name or path of an OCI runtime; `auto`: the strongest that works. */
   readonly runtime?: string | undefined;
   /** Where programs are looked for; the PATH when not given. */
@@ -28,21 +30,24 @@ export function createOciDriver(options: OciOptions): Driver {
 }
 
 class OciDriver implements Driver {
-  readonly name = "oci";
+  readonly name: string;
   readonly #options: OciOptions;
   readonly #prepared = new Map<string, Promise<PreparedView>>();
   #found: Promise<SetUp> | null = null;
   /** Known once it has been tried; until then it is what is most likely. */
   #memoryLimit = true;
   #fork = true;
+  #ownKernel = false;
 
   constructor(options: OciOptions) {
     this.#options = options;
+    this.name = options.name ?? "oci";
   }
 
   get capabilities(): Capabilities {
     return {
       isolates: true,
+      ownKernel: this.#ownKernel,
       memoryLimit: this.#memoryLimit,
       fork: this.#fork,
       roots: true,
@@ -83,7 +88,7 @@ class OciDriver implements Driver {
   async #host(): Promise<OciHost> {
     const found = await this.#setUp();
     if (found.available) return found.host;
-    throw new WhiskersError("runtime-unavailable", `oci: ${found.reason}. ${found.remedy}`);
+    throw new WhiskersError("runtime-unavailable", `${this.name}: ${found.reason}. ${found.remedy}`);
   }
 
   async #setUp(): Promise<SetUp> {
@@ -92,6 +97,7 @@ class OciDriver implements Driver {
     if (found.available) {
       this.#memoryLimit = found.host.cgroups?.controllers.has("memory") === true;
       this.#fork = found.host.runtime.fork;
+      this.#ownKernel = found.host.runtime.ownKernel;
     }
     return found;
   }

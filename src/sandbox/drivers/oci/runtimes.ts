@@ -39,6 +39,10 @@ export interface Runtime {
 /** By name of the program, the strongest isolation first: the order in which `auto` tries them. */
 export const RUNTIME_NAMES = ["kata-runtime", "runsc", "crun", "runc"] as const;
 
+export function isOciRuntime(name: string): boolean {
+  return (RUNTIME_NAMES as readonly string[]).includes(name);
+}
+
 const MiB = 1024 * 1024;
 
 /** The runtime called `name`, a program or a path of one. Null: there is none. */

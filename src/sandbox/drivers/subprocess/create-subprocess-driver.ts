@@ -18,6 +18,8 @@ export interface SubprocessOptions {
   readonly python?: string | undefined;
   /** Which tools make the sandbox; `auto`: bubblewrap when it works, else util-linux. */
   readonly variant?: "auto" | "bubblewrap" | "util-linux" | undefined;
+  /** Of the driver; `subprocess` when not given. Two that make other sandboxes have other names. */
+  readonly name?: string | undefined;
   /** Where programs are looked for; the PATH when not given. */
   readonly searchPath?: string | undefined;
 }
@@ -31,7 +33,7 @@ export function createSubprocessDriver(options: SubprocessOptions): Driver {
 }
 
 class SubprocessDriver implements Driver {
-  readonly name = "subprocess";
+  readonly name: string;
   readonly #options: SubprocessOptions;
   readonly #prepared = new Map<string, Promise<PreparedView>>();
   #found: Promise<SetUp> | null = null;
@@ -41,6 +43,7 @@ class SubprocessDriver implements Driver {
 
   constructor(options: SubprocessOptions) {
     this.#options = options;
+    this.name = options.name ?? "subprocess";
   }
 
   get capabilities(): Capabilities {
@@ -86,7 +89,7 @@ class SubprocessDriver implements Driver {
   async #host(): Promise<Host> {
     const found = await this.#setUp();
     if (found.available) return found.host;
-    throw new WhiskersError("runtime-unavailable", `subprocess: ${found.reason}. ${found.remedy}`);
+    throw new WhiskersError("runtime-unavailable", `${this.name}: ${found.reason}. ${found.remedy}`);
   }
 
   async #setUp(): Promise<SetUp> {
