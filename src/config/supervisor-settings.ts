@@ -76,7 +76,7 @@ export const SUPERVISOR_SETTINGS: SettingTable<SupervisorSettings> = {
   },
   pollMs: {
     name: "BOEFJES_POLL_INTERVAL",
-    description: "Longest pause between two looks at an empty scheduler; never more than 0.4 s here.",
+    description: "Longest pause between two looks at an empty scheduler; never more than 0.25 s here.",
     expects: "seconds, above 0",
     parse: (given) => positive(parseDurationMs(given)),
     otherwise: () => POLL_MS,

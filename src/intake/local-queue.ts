@@ -31,9 +31,9 @@ export interface Claim {
   readonly lost: AbortSignal;
 }
 
-export interface StartedTask {
+export interface TaskStarts {
   readonly task: Task;
-  /** How often it was begun, this time included. */
+  /** How often it was begun, this time included where it is begun. */
   readonly starts: number;
   /** Since when it waited, milliseconds of Unix time. */
   readonly queuedAtMs: number;
@@ -54,15 +54,16 @@ export interface LocalQueue {
   again(taskIds: readonly string[]): Promise<number>;
   /** Claims up to `limit` tasks, oldest first. Claims are renewed until they are settled. */
   take(limit: number): Promise<readonly Claim[]>;
-  /** What the tasks are, and since when they wait (milliseconds of Unix time); one that was deleted is left out. */
-  read(
-    claims: readonly Claim[],
-  ): Promise<ReadonlyMap<Claim, { readonly task: Task; readonly queuedAtMs: number }>>;
+  /**
+   * What the tasks are, how often they were begun, and since when they wait (milliseconds of Unix time); one that
+   * was deleted is left out.
+   */
+  read(claims: readonly Claim[]): Promise<ReadonlyMap<Claim, TaskStarts>>;
   /**
    * Writes down that these are about to be run, so that a task that ends its workers is known as such.
    * Returns each with how often it was begun; one whose task is settled or deleted is dropped.
    */
-  start(claims: readonly Claim[]): Promise<ReadonlyMap<Claim, StartedTask>>;
+  start(claims: readonly Claim[]): Promise<ReadonlyMap<Claim, TaskStarts>>;
   /**
    * Stores runs with their outputs and ends their claims, in one transaction. What comes of a claim
    * that was lost is refused: nothing of it is stored.
@@ -71,6 +72,8 @@ export interface LocalQueue {
   settle(settlements: readonly Settlement[]): Promise<readonly Settlement[]>;
   /** Gives claims back, for anybody to take at once. `begun`: they were started, and that is not held against them. */
   release(claims: readonly Claim[], begun?: "begun"): Promise<void>;
+  /** Takes back that they were begun: they were not run. The claims stay. */
+  unstart(claims: readonly Claim[]): Promise<void>;
   /** Gives a claim back, to be taken again after so many seconds. */
   defer(claim: Claim, afterSeconds: number): Promise<void>;
   /** How often the claim's task was claimed before. */
@@ -203,8 +206,13 @@ class PostgresQueue implements LocalQueue {
   async release(claims: readonly Claim[], begun?: "begun"): Promise<void> {
     const ids = this.#claims.heldOf(idsOf(claims));
     if (ids.length === 0) return;
-    if (begun !== undefined) await unstartTasks(this.#database, ids);
+    if (begun !== undefined) await this.unstart(claims);
     await this.#claims.release(ids);
+  }
+
+  async unstart(claims: readonly Claim[]): Promise<void> {
+    const ids = this.#claims.heldOf(idsOf(claims));
+    if (ids.length > 0) await unstartTasks(this.#database, ids);
   }
 
   async defer(claim: Claim, afterSeconds: number): Promise<void> {

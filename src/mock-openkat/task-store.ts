@@ -32,6 +32,9 @@ export interface MulaTask {
 export class TaskStore {
   readonly #tasks = new Map<string, MulaTask>();
   readonly #queued = new Set<string>();
+  /** What is queued, in the order in which it comes out, and some that are not any more. */
+  #order: MulaTask[] = [];
+  #isOrdered = true;
   readonly #queuedByHash = new Map<string, number>();
   #sequence = 0;
 
@@ -79,14 +82,12 @@ export class TaskStore {
    * with the old `modified_at`.
    */
   pop(limit: number | null, matches: (task: MulaTask) => boolean): readonly MulaTask[] {
-    const found = [...this.#queued]
-      .map((id) => this.#tasks.get(id))
-      .filter((task): task is MulaTask => task !== undefined && matches(task))
-      .toSorted(
-        (a, b) =>
-          (a.priority ?? Infinity) - (b.priority ?? Infinity) || (a.created_at < b.created_at ? -1 : 1),
-      )
-      .slice(0, limit ?? undefined);
+    this.#bringIntoOrder();
+    const found: MulaTask[] = [];
+    for (const task of this.#order) {
+      if (found.length >= (limit ?? Infinity)) break;
+      if (this.#queued.has(task.id) && matches(task)) found.push(task);
+    }
     const answer = found.map((task) => ({ ...task }));
     for (const task of found) {
       this.#setQueued(task, false);
@@ -99,6 +100,7 @@ export class TaskStore {
   /** Overwrites fields; no transition is forbidden, and `modified_at` does not move. */
   patch(task: MulaTask, change: Partial<Pick<MulaTask, "status" | "priority" | "data">>): MulaTask {
     Object.assign(task, change);
+    if (change.priority !== undefined) this.#isOrdered = false;
     this.#setQueued(task, task.status === "queued");
     return task;
   }
@@ -109,9 +111,20 @@ export class TaskStore {
 
   #setQueued(task: MulaTask, queued: boolean): void {
     if (this.#queued.has(task.id) === queued) return;
-    if (queued) this.#queued.add(task.id);
-    else this.#queued.delete(task.id);
+    if (queued) {
+      this.#queued.add(task.id);
+      const last = this.#order.at(-1);
+      this.#order.push(task);
+      if (last !== undefined && compare(last, task) > 0) this.#isOrdered = false;
+    } else this.#queued.delete(task.id);
     this.#queuedByHash.set(task.hash, (this.#queuedByHash.get(task.hash) ?? 0) + (queued ? 1 : -1));
+  }
+
+  /** Now and then, so that a pop costs what it takes and not what is there. */
+  #bringIntoOrder(): void {
+    if (this.#isOrdered && this.#order.length <= 2 * this.#queued.size + 100) return;
+    this.#order = [...this.#queued].flatMap((id) => this.#tasks.get(id) ?? []).toSorted(compare);
+    this.#isOrdered = true;
   }
 
   /** Times never repeat, so that order by age is order of arrival. */
@@ -120,6 +133,10 @@ export class TaskStore {
     const micros = String(this.#sequence % 1000).padStart(3, "0");
     return new Date().toISOString().replace("Z", `${micros}Z`);
   }
+}
+
+function compare(a: MulaTask, b: MulaTask): number {
+  return (a.priority ?? Infinity) - (b.priority ?? Infinity) || (a.created_at < b.created_at ? -1 : 1);
 }
 
 /** The key by which the scheduler tells equal tasks; the raw file is not part of it. */

@@ -21,7 +21,7 @@ const LONGEST_WAIT_SECONDS = 300;
 const RECORD_AFTER_MS = 500;
 const SETTLEMENTS_PER_COMMIT = 64;
 /** What comes together within so long is taken, and settled, together, milliseconds. */
-const GATHER_MS = 15;
+const GATHER_MS = 25;
 /** Deliveries taken at once: each may hold a large output. */
 const BATCH = 16;
 

@@ -7,7 +7,7 @@ import { Wakeup } from "./wakeup.ts";
 
 /** The first look at a scheduler that was empty comes after so long, the later ones after more, milliseconds. */
 const SHORTEST_WAIT_MS = 50;
-const LONGEST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 250;
 /** After a failure. */
 const FIRST_FAILURE_WAIT_MS = 200;
 const LONGEST_FAILURE_WAIT_MS = 5000;

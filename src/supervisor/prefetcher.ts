@@ -39,7 +39,8 @@ interface Surroundings {
 
 /** What becomes of claims. */
 interface Exits {
-  readonly ready: (claims: readonly Claim[]) => void;
+  /** With how often it was begun before, and how long runs take (milliseconds). */
+  readonly ready: (claim: Claim, starts: number, runMs: number) => void;
   /** How many are ready and wait for a slot. */
   readonly waiting: () => number;
   readonly fail: (claim: Claim, task: Task, queuedAtMs: number, error: unknown) => Promise<void>;
@@ -48,6 +49,7 @@ interface Exits {
 interface Wanted {
   readonly claim: Claim;
   readonly task: Task;
+  readonly starts: number;
   readonly queuedAtMs: number;
   /** Unix time, milliseconds. */
   readonly claimedMs: number;
@@ -172,7 +174,7 @@ export class Prefetcher {
       await this.#prefetch.fetch(task, AbortSignal.any([this.#around.drain, claim.lost]));
       tell(null);
       this.#running += 1;
-      this.#exits.ready([claim]);
+      this.#exits.ready(claim, wanted.starts, this.#runMs);
     } catch (error) {
       tell(error);
       await this.#prefetch.forget(task.id);

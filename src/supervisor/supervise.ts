@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { RunRow } from "../db/sql/insert-runs.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { Run } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
 import { messageOf } from "../domain/unknown.ts";
 import { ERRORS, WhiskersError } from "../errors.ts";
-import type { Claim, LocalQueue, Settlement, StartedTask } from "../intake/local-queue.ts";
+import type { Claim, LocalQueue, Settlement, TaskStarts } from "../intake/local-queue.ts";
+import { Backlog } from "./backlog.ts";
 import { backoffSeconds } from "./backoff.ts";
 import { ClaimWindow } from "./claim-window.ts";
 import type { SlotHistory } from "./claim-window.ts";
@@ -21,7 +23,14 @@ const CLAIMS_PER_SLOT = 8;
 /** Outputs stored in one transaction. */
 const RUNS_PER_COMMIT = 64;
 /** Results that come together within so long are stored together, milliseconds. The slots go on meanwhile. */
-const GATHER_MS = 5;
+const GATHER_MS = 20;
+/** Runs that are over and not stored yet: so many for each slot, and so much of them in memory. */
+const UNSTORED_PER_SLOT = 16;
+const UNSTORED_BYTES = 8 * 1024 * 1024;
+/** Tasks that are ready together are begun in one statement, milliseconds. */
+const GATHER_STARTS_MS = 3;
+/** Runs that take longer gain nothing from being begun ahead, milliseconds. */
+const SHORT_RUN_MS = 50;
 const LONGEST_RETRY_SECONDS = 300;
 
 export interface SuperviseOptions {
@@ -68,8 +77,11 @@ export class Supervisor {
   readonly #failure = new AbortController();
   readonly #window = new ClaimWindow();
   readonly #prefetcher: Prefetcher | null;
-  readonly #starts: GroupCommit<Claim, StartedTask | null>;
+  readonly #starts: GroupCommit<Claim, TaskStarts | null>;
+  /** Tasks that wait for a slot and are written down as begun: none that was begun before. */
+  readonly #ahead = new Map<Claim, Promise<TaskStarts | null>>();
   readonly #settlements: GroupCommit<Settlement, boolean>;
+  readonly #unstored: Backlog;
   /** There may be work. */
   readonly #work = new Wakeup();
   #refilling: Promise<void> | null = null;
@@ -80,10 +92,17 @@ export class Supervisor {
     const drain = AbortSignal.any([options.drain, stop]);
     this.#options = { ...options, drain, stop };
     const { queue, prefetch } = options;
-    this.#starts = new GroupCommit(async (claims) => {
-      const started = await queue.start(claims);
-      return claims.map((claim) => started.get(claim) ?? null);
-    }, RUNS_PER_COMMIT);
+    this.#starts = new GroupCommit(
+      async (claims) => {
+        const started = await queue.start(claims);
+        return claims.map((claim) => started.get(claim) ?? null);
+      },
+      RUNS_PER_COMMIT,
+      prefetch === undefined ? 0 : GATHER_STARTS_MS,
+    );
+    this.#unstored = new Backlog({ items: UNSTORED_PER_SLOT * options.slots, bytes: UNSTORED_BYTES }, () => {
+      this.#failure.abort();
+    });
     this.#settlements = new GroupCommit(
       async (settlements) => {
         const stored = new Set(await queue.settle(settlements));
@@ -96,8 +115,9 @@ export class Supervisor {
       prefetch === undefined
         ? null
         : new Prefetcher(this.#options, prefetch, {
-            ready: (claims) => {
-              this.#window.add(claims);
+            ready: (claim, starts, runMs) => {
+              if (starts === 0 && runMs < SHORT_RUN_MS) this.#beginAhead(claim);
+              this.#window.add([claim]);
               this.#work.wake();
             },
             waiting: () => this.#window.size,
@@ -127,6 +147,7 @@ export class Supervisor {
     }
     const results = await Promise.allSettled(work);
     for (const result of results) if (result.status === "rejected") throw result.reason;
+    await this.#unstored.settled();
     await this.#giveBackRest();
   }
 
@@ -146,7 +167,6 @@ export class Supervisor {
   /** One after another, until there is no more to do. A run is stored while the next one is under way. */
   async #runAll(): Promise<void> {
     const history: SlotHistory = { package: null, inARow: 0 };
-    let storing: Promise<void> = Promise.resolve();
     for (;;) {
       const claim = await this.#next(history);
       if (claim === null) break;
@@ -154,23 +174,29 @@ export class Supervisor {
       const takenMs = performance.now();
       try {
         const finished = await this.#runClaim(claim);
-        await storing;
-        storing = finished === null ? this.#options.queue.release([claim], "begun") : this.#store(finished);
+        if (finished === null) await this.#options.queue.release([claim], "begun");
+        else await this.#store(finished);
       } finally {
         this.#busy -= 1;
         await this.#prefetcher?.used(claim, performance.now() - takenMs);
       }
-      // Noticed at once, also by a slot that waits for work.
-      storing.catch(() => {
-        this.#failure.abort();
-      });
     }
-    await storing;
+  }
+
+  /** One statement for many, instead of one for each that a slot waits for. */
+  #beginAhead(claim: Claim): void {
+    if (this.#options.maxStarts === 1) return;
+    const begun = this.#starts.add(claim);
+    // Who takes it out throws it.
+    begun.catch(() => {});
+    this.#ahead.set(claim, begun);
   }
 
   async #giveBackRest(): Promise<void> {
     const claims = this.#window.takeAll();
     for (const claim of claims) await this.#prefetcher?.used(claim, null);
+    await Promise.all(this.#ahead.values());
+    await this.#options.queue.unstart([...this.#ahead.keys()]);
     const rest = [...claims, ...(this.#prefetcher?.takeAll() ?? [])];
     await (this.#options.giveBack?.(rest) ?? this.#options.queue.release(rest));
   }
@@ -212,7 +238,8 @@ export class Supervisor {
   /** Null: the run was cut short by ourselves, and its task goes back. */
   async #runClaim(claim: Claim): Promise<Finished | null> {
     const { stop, onEvent, maxStarts } = this.#options;
-    const begun = await this.#starts.add(claim);
+    const begun = await (this.#ahead.get(claim) ?? this.#starts.add(claim));
+    this.#ahead.delete(claim);
     if (begun === null) return null;
     const { task, starts, queuedAtMs } = begun;
     onEvent({ type: "started", task, starts, lost: claim.lost });
@@ -241,13 +268,19 @@ export class Supervisor {
     await this.#store({ claim, task, ...failureOf(error), starts: 0, retryAfterSeconds: null, ...at });
   }
 
-  async #store(finished: Finished): Promise<void> {
-    const { claim, task, outcome, run, retryAfterSeconds, queuedAtMs, elapsedMs } = finished;
+  /** Resolves when there is room for the next one; it is stored in the background. */
+  #store(finished: Finished): Promise<void> {
+    const { task, outcome, run, elapsedMs } = finished;
     const row = runRow(task, outcome, run, {
       starts: finished.starts,
       startedAt: finished.startedAt,
       endedAt: new Date(finished.startedAt.getTime() + elapsedMs),
     });
+    return this.#unstored.add(row.document.length + (row.output?.length ?? 0), this.#storeRow(finished, row));
+  }
+
+  async #storeRow(finished: Finished, row: RunRow): Promise<void> {
+    const { claim, task, outcome, run, retryAfterSeconds, queuedAtMs, elapsedMs } = finished;
     const stored = await this.#settlements.add({ claim, run: row, retryAfterSeconds });
     if (!stored) {
       this.#options.onEvent({ type: "refused", task });

@@ -18,9 +18,23 @@ export interface Log {
   readonly error: (message: string, fields?: LogFields) => void;
 }
 
-/** One JSON object a line on standard error: `level` and `time` as text, `msg`, and the fields. */
+/** A line that tells of no trouble is written after so long at most, together with others, milliseconds. */
+const GATHER_MS = 100;
+const GATHER_BYTES = 8 * 1024;
+
+/**
+ * One JSON object a line on standard error: `level` and `time` as text, `msg`, and the fields. Warnings and errors
+ * are written at once, with what came before them.
+ */
 export function openJsonLog(level = "info"): Log & { flush(): void } {
-  const target = pino.destination({ fd: 2, sync: true });
+  const target = pino.destination({ fd: 2, sync: true, minLength: GATHER_BYTES });
+  let timer: NodeJS.Timeout | null = null;
+  const flush = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    target.flushSync();
+  };
+  process.once("exit", flush);
   const logger = pino(
     {
       base: null,
@@ -34,14 +48,14 @@ export function openJsonLog(level = "info"): Log & { flush(): void } {
     (name: "debug" | "info" | "warn" | "error") =>
     (message: string, fields: LogFields = {}): void => {
       logger[name](fields, message);
+      if (name === "warn" || name === "error") flush();
+      else timer ??= setTimeout(flush, GATHER_MS);
     };
   return {
     debug: at("debug"),
     info: at("info"),
     warn: at("warn"),
     error: at("error"),
-    flush: () => {
-      target.flushSync();
-    },
+    flush,
   };
 }
