@@ -4,8 +4,10 @@ import type { Mula } from "../intake/mula.ts";
 
 const RETRY = { attempts: 3, baseMs: 100, capMs: 1000 };
 
-/** A run that is over sooner was never seen running by anybody, and costs one request less, milliseconds. */
+/** A run that is over sooner was never seen running by anybody, and costs two requests less, milliseconds. */
 const AFTER_MS = 100;
+/** A run that begins after so long without another is told at once: requests are no burden then, milliseconds. */
+const IDLE_MS = 500;
 
 interface Notice {
   readonly timer: NodeJS.Timeout;
@@ -14,28 +16,35 @@ interface Notice {
 }
 
 /**
- * Tells the scheduler that tasks are running, when they do for a while. Nobody waits for it but the notice of a task's
- * end: that one has to be the last.
+ * Tells the scheduler that tasks are running: when they do for a while, or at once where little happens. Nobody waits
+ * for it but the notice of a task's end: that one has to be the last.
  */
 export class RunningNotices {
-  readonly #mula: Mula;
+  readonly #mula: Pick<Mula, "status" | "setStatus">;
   readonly #stop: AbortSignal;
   readonly #notices = new Map<string, Notice>();
+  #beganMs = -Infinity;
 
-  constructor(mula: Mula, stop: AbortSignal) {
+  constructor(mula: Pick<Mula, "status" | "setStatus">, stop: AbortSignal) {
     this.#mula = mula;
     this.#stop = stop;
   }
 
   /** `mayTell` is asked before each try: whoever lost the task says nothing of it. */
   begin(taskId: string, mayTell: () => boolean): void {
-    const timer = setTimeout(() => {
-      const told = this.#tell(taskId, mayTell).finally(() => {
-        if (this.#notices.get(taskId) === notice) this.#notices.delete(taskId);
-      });
-      const notice = { timer, told };
-      this.#notices.set(taskId, notice);
-    }, AFTER_MS);
+    const nowMs = performance.now();
+    const isIdle = nowMs - this.#beganMs > IDLE_MS;
+    this.#beganMs = nowMs;
+    const timer = setTimeout(
+      () => {
+        const told = this.#tell(taskId, mayTell).finally(() => {
+          if (this.#notices.get(taskId) === notice) this.#notices.delete(taskId);
+        });
+        const notice = { timer, told };
+        this.#notices.set(taskId, notice);
+      },
+      isIdle ? 0 : AFTER_MS,
+    );
     this.#notices.set(taskId, { timer, told: null });
   }
 
