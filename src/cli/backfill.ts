@@ -6,6 +6,7 @@ import {
   readSupervisorSettings,
   type SupervisorSettings,
 } from "../config/supervisor-settings.ts";
+import { listInstalled } from "../db/sql/list-installed.ts";
 import type { RawDataMeta } from "../domain/meta.ts";
 import { isObject } from "../domain/unknown.ts";
 import { ERRORS, WhiskersError } from "../errors.ts";
@@ -13,7 +14,8 @@ import { type HttpService, openHttpService } from "../http/http-service.ts";
 import { retrying } from "../http/retrying.ts";
 import { type Mula, openMula } from "../intake/mula.ts";
 import { type Bytes, openBytes } from "../raw/bytes.ts";
-import { openNormalizers } from "../supervisor/normalizers.ts";
+import { type InstalledPackage, openNormalizers } from "../supervisor/normalizers.ts";
+import { openLedger } from "./open-ledger.ts";
 import { openPackages } from "./open-packages.ts";
 import { flag, textOption } from "./arguments.ts";
 import type { Arguments, Command, Context } from "./command.ts";
@@ -41,7 +43,7 @@ OpenKAT is, is in the settings of \`whiskers supervise\`; it may run meanwhile.
 The scheduler takes one task at a time for all raw files of one boefje's run. Where there are several, this
 waits until a supervisor has taken the one before.
 
-  --normalizer ID      one of WHISKERS_NORMALIZERS
+  --normalizer ID      one of WHISKERS_NORMALIZERS, or of what is installed in the database
   --since T            only scans that ended at this time or later: 2026-01-31, or 2026-01-31T12:00:00Z
   --organisation CODE  only raw files of this organisation
   --limit N            at most so many
@@ -125,15 +127,29 @@ async function consumedBy(
   context: Context,
 ): Promise<readonly string[]> {
   await using packages = openPackages(context.settings(), "look");
-  const normalizers = await openNormalizers(settings.normalizers, packages.catalogue);
+  const normalizers = await openNormalizers(settings.normalizers, packages.catalogue, () =>
+    installedHere(settings, context),
+  );
+  if (!normalizers.ids.includes(id)) await normalizers.refresh();
   if (!normalizers.ids.includes(id)) {
-    const known = normalizers.ids.join(", ") || "none: WHISKERS_NORMALIZERS is not set";
+    const known =
+      normalizers.ids.join(", ") || "none: WHISKERS_NORMALIZERS is not set, and nothing is installed";
     throw new WhiskersError("usage", `there is no normalizer ${id}; there is ${known}`);
   }
   const { consumes } = (await normalizers.open(id)).manifest;
   if (consumes.length > 0) return consumes;
   const message = `${id} names no mime type in \`consumes\` of its normalizer.json, so no raw file is meant for it`;
   throw new WhiskersError("usage", message);
+}
+
+/** The embedded database is its supervisor's alone. */
+async function installedHere(
+  settings: SupervisorSettings,
+  context: Context,
+): Promise<readonly InstalledPackage[]> {
+  if (settings.databaseUrl === null) return [];
+  await using database = await openLedger(context);
+  return await listInstalled(database);
 }
 
 interface Services extends AsyncDisposable {

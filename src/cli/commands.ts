@@ -66,6 +66,21 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./import.ts"),
   },
   {
+    name: "install",
+    summary: "give every supervisor on the database a normalizer's image to run, without a restart",
+    load: () => import("./install.ts"),
+  },
+  {
+    name: "uninstall",
+    summary: "take back what was installed",
+    load: () => import("./uninstall.ts"),
+  },
+  {
+    name: "catalogue",
+    summary: "the normalizers that supervisors run, by settings and by installation",
+    load: () => import("./catalogue.ts"),
+  },
+  {
     name: "root",
     summary: "make, list and remove base root filesystems for normalizers to run on",
     load: () => import("./root.ts"),

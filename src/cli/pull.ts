@@ -1,27 +1,18 @@
 import { readImageSettings } from "../config/image-settings.ts";
 import { formatBytes } from "../domain/quantity.ts";
 import { WhiskersError } from "../errors.ts";
-import { openLayout } from "../packages/images/layout.ts";
 import {
   familiarReference,
   formatReference,
   parseReference,
   type Reference,
 } from "../packages/images/reference.ts";
-import { layoutSource } from "../packages/registry/layout-ends.ts";
-import {
-  type ImageSource,
-  type Pulled,
-  pullImage,
-  type PullOptions,
-} from "../packages/registry/pull-image.ts";
-import { registrySource } from "../packages/registry/registry-ends.ts";
+import type { Pulled } from "../packages/registry/pull-image.ts";
 import { flag, textOption } from "./arguments.ts";
 import type { Arguments, Command, Context } from "./command.ts";
 import { type ImageLocation, parseImageLocation } from "./images/image-location.ts";
-import { type Images, openImages } from "./images/open-images.ts";
-import { transferBar } from "./images/transfer-bar.ts";
-import { fromArchive } from "./images/with-archive.ts";
+import { openImages } from "./images/open-images.ts";
+import { pullHere } from "./images/pull-here.ts";
 
 export const command: Command = {
   help: `whiskers pull SOURCE [-t REFERENCE] [--json]
@@ -45,7 +36,7 @@ of Docker's config and its credential helpers.
     const location = parseImageLocation(source);
     const reference = referenceFor(location, args);
     await using images = await openImages(context);
-    const pulled = await pull(location, reference, images, context);
+    const pulled = await pullHere(location, reference, images, context);
     await show(pulled, args, context);
     const { imagesMaxBytes, imagesMaxAgeMs } = readImageSettings(context.env);
     await images.store.gc({ mostBytes: imagesMaxBytes, oldestMs: imagesMaxAgeMs, patienceMs: 0 });
@@ -61,39 +52,6 @@ function referenceFor(location: ImageLocation, args: Arguments): Reference {
     "usage",
     "whiskers pull: say with -t what an image of a layout or archive is called here",
   );
-}
-
-async function pull(
-  location: ImageLocation,
-  reference: Reference,
-  { store, client, admission }: Images,
-  context: Context,
-): Promise<Pulled> {
-  const { signal } = context;
-  using bar = transferBar(context, familiarReference(reference));
-  const from = (source: ImageSource, admit: PullOptions["admit"] = async () => {}): Promise<Pulled> =>
-    pullImage(store, source, reference, {
-      signal,
-      admit,
-      onProgress: (done, total) => {
-        bar.advance(done, total);
-      },
-    });
-  switch (location.kind) {
-    case "registry":
-      admission.name(location.reference);
-      return await from(registrySource(client, location.reference), (manifests, within) =>
-        admission.manifests(location.reference, manifests, within),
-      );
-    case "layout":
-      admission.local(`oci:${location.folder}`);
-      return await from(layoutSource(await openLayout(location.folder), location.name));
-    case "archive":
-      admission.local(location.file);
-      return await fromArchive(location.file, store, signal, (layout) => from(layoutSource(layout, null)));
-    default:
-      throw new Error(`no location ${String(location satisfies never)}`);
-  }
 }
 
 async function show(pulled: Pulled, args: Arguments, { out, outTerminal }: Context): Promise<void> {

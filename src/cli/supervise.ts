@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { readSupervisorSettings } from "../config/supervisor-settings.ts";
 import { formatMs } from "../domain/quantity.ts";
-import { WhiskersError } from "../errors.ts";
 import { runSupervisor } from "../supervisor/run-supervisor.ts";
 import { openJsonLog } from "../telemetry/log.ts";
 import type { Command } from "./command.ts";
@@ -17,7 +16,8 @@ export const command: Command = {
 Takes the place of OpenKAT's normalizer worker: takes tasks from the scheduler, runs their normalizers in
 sandboxes, and brings what comes out to Octopoes. Everything it needs is in settings (\`whiskers config\`):
 SCHEDULER_API, BYTES_API, BYTES_USERNAME, BYTES_PASSWORD, OCTOPOES_API and WHISKERS_NORMALIZERS. Without the
-first five it works the standalone queue (\`whiskers submit\`).
+first five it works the standalone queue (\`whiskers submit\`). Beside the normalizers of its settings it runs
+those that are installed in its database (\`whiskers install\`), without a restart.
 
 Any number of these may work at once, on any number of machines, with one DATABASE_URL.
 
@@ -35,9 +35,6 @@ ${RUN_OPTIONS_HELP}
   endsBySignal: true,
   async run(args, { env, settings, signal, err, errTerminal }) {
     const supervisor = readSupervisorSettings(env);
-    if (supervisor.normalizers.length === 0 && supervisor.schedulerApi !== null) {
-      throw new WhiskersError("config-invalid", "WHISKERS_NORMALIZERS is not set: there is nothing to run");
-    }
     const forPeople = errTerminal.isTty && args.values["json-log"] !== true;
     const log = forPeople ? readableLog(err, errTerminal) : openJsonLog();
     const stop = new AbortController();

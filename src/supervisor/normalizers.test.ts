@@ -62,9 +62,9 @@ suite("the normalizers of a process", () => {
     const { added, removed, troubles } = await normalizers.refresh();
     assert.deepEqual([added, removed, normalizers.ids], [[], [], ["one"]]);
     assert.equal(troubles.length, 2);
-    assert.match(troubles[0] ?? "", /both have the id one/u);
+    assert.match(troubles.map(({ reason }) => reason).join(), /both have the id one/u);
     renameSync(packages, join(home, "away"));
-    assert.match((await normalizers.refresh()).troubles[0] ?? "", /WHISKERS_NORMALIZERS: .*given/u);
+    assert.match((await normalizers.refresh()).troubles[0]?.reason ?? "", /WHISKERS_NORMALIZERS: .*given/u);
     assert.deepEqual(normalizers.ids, ["one"]);
     renameSync(join(home, "away"), packages);
     await assert.rejects(open(packages), { code: "config-invalid" });

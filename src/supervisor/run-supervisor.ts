@@ -9,6 +9,7 @@ import {
 import { startJobLibrary } from "../db/job-library.ts";
 import { openDatabase } from "../db/open-database.ts";
 import { persistent } from "../db/persistent.ts";
+import { listInstalled } from "../db/sql/list-installed.ts";
 import { pruneTasks } from "../db/sql/prune-tasks.ts";
 import { queueDepth } from "../db/sql/queue-depth.ts";
 import { openDeliveryQueue } from "../delivery/delivery-queue.ts";
@@ -33,6 +34,7 @@ import { Deliverer } from "./deliverer.ts";
 import { deliverySteps, type Destinations } from "./delivery-plan.ts";
 import { type DerivedRawBounds, tooManyRaws } from "./derived-raws.ts";
 import { IntakePump } from "./intake-pump.ts";
+import { watchNormalizers } from "./normalizer-watch.ts";
 import { openNormalizers } from "./normalizers.ts";
 import { RawFetcher } from "./raw-fetcher.ts";
 import { openRawFolder } from "./raw-folder.ts";
@@ -49,6 +51,8 @@ const DATABASE_POLL_MS = 1000;
 const DATABASE_GIVE_UP_MS = 10 * 60_000;
 /** How often packages are looked at for changes, and lost tasks for, milliseconds. */
 const REFRESH_MS = 10_000;
+/** How often is asked what is installed, milliseconds. */
+const INSTALLED_POLL_MS = 2000;
 const RECONCILE_MS = 60_000;
 const HOUSEKEEPING_MS = 10 * 60_000;
 const PRUNED_AT_ONCE = 1000;
@@ -114,7 +118,12 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   });
   const machine = options.openStages((task, manifest) => Promise.resolve(fetcher.take(task, manifest)));
   undo.use(machine);
-  const normalizers = await openNormalizers(config.normalizers, machine.catalogue);
+  const normalizers = await openNormalizers(config.normalizers, machine.catalogue, () =>
+    listInstalled(database),
+  );
+  const packages = watchNormalizers({ normalizers, database, worker: workerName(), log });
+  await packages.refreshWhenInstalled();
+  if (clients !== null && normalizers.ids.length === 0) throw nothingToRun();
   const stages: Stages = { ...machine, catalogue: normalizers };
 
   const common = { boss, claimSeconds: config.claimSeconds, onError };
@@ -238,12 +247,8 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   };
 
   const periodic = [
-    every(REFRESH_MS, timed, async () => {
-      const { added, removed, troubles } = await normalizers.refresh();
-      for (const normalizer of added) log.info("normalizer added", { normalizer });
-      for (const normalizer of removed) log.info("normalizer removed", { normalizer });
-      for (const reason of troubles) log.error("package not refreshed", { reason });
-    }),
+    every(REFRESH_MS, timed, () => packages.refresh()),
+    every(INSTALLED_POLL_MS, timed, () => packages.refreshWhenInstalled()),
     every(HOUSEKEEPING_MS, timed, async () => {
       await folder.sweep();
       while ((await pruneTasks(database, config.keepMs, PRUNED_AT_ONCE)) === PRUNED_AT_ONCE) {
@@ -301,6 +306,12 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     background.abort();
     await Promise.all(guarded);
   }
+}
+
+function nothingToRun(): WhiskersError {
+  const message =
+    "WHISKERS_NORMALIZERS is not set and nothing is installed: there is nothing to run; name package folders or images there, or install an image in this database: whiskers install REFERENCE";
+  return new WhiskersError("config-invalid", message);
 }
 
 /** Null: nobody wants traces. */
