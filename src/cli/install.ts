@@ -26,8 +26,8 @@ A tag is resolved to a digest once; that digest is recorded and run, wherever th
 take it up within seconds, without a restart; a run that has begun ends on the digest it began with.
 
 What has the id of the same repository's image before is replaced: so a new version is installed, and an old
-one again. Another repository's image with the same id is refused, unless --replace is given. A supervisor whose
-own WHISKERS_NORMALIZERS have the id keeps to those.
+one again. Another repository's image with the same id is refused, unless --replace is given. A supervisor
+whose own WHISKERS_NORMALIZERS have the id keeps to those.
 
 With the embedded database no supervisor may run meanwhile; with DATABASE_URL it may.
 
