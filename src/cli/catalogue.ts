@@ -12,8 +12,8 @@ export const command: Command = {
   help: `whiskers catalogue [--json]
 
 The normalizers that supervisors run: those that the settings here name (WHISKERS_NORMALIZERS), and those that
-are installed in the database for every supervisor (\`whiskers install\`): id, version, origin, digest, reference,
-since when and by whom. What a supervisor could not use is said with its reason. What the settings
+are installed in the database for every supervisor (\`whiskers install\`): id, version, origin, digest,
+reference, since when and by whom. What a supervisor could not use is said with its reason. What the settings
 here name goes before what is installed with the same id.
 
 With the embedded database no supervisor may run meanwhile; with DATABASE_URL it may.
