@@ -15,6 +15,7 @@ import type { ImageStore } from "../packages/images/image-store.ts";
 import { openLayout } from "../packages/images/layout.ts";
 import { familiarReference, parseReference, type Reference } from "../packages/images/reference.ts";
 import { openPackage } from "../packages/open-package.ts";
+import { attachBom } from "../packages/sbom/attach-bom.ts";
 import { layoutTarget } from "../packages/registry/layout-ends.ts";
 import { type ImageTarget, pushImage } from "../packages/registry/push-image.ts";
 import { flag, textOption } from "./arguments.ts";
@@ -32,7 +33,7 @@ export const command: Command = {
 
 Makes an OCI image of a package, in the local store, without a daemon: a base, the SDK, what its lock file
 names, and its code, each a layer of its own. The same folder on the same base gives the same digest, on every
-machine and every day.
+machine and every day. What was installed for it is listed beside it: \`whiskers sbom\`.
 
   -t, --tag REFERENCE   what it is called; default: its id and version
   --base BASE           what it runs on: a base root that \`whiskers root make\` made (default: the one that its
@@ -77,6 +78,11 @@ async function build(args: Arguments, context: Context): Promise<number> {
     signal: context.signal,
     progress: status.show,
   });
+  const { dependencies } = source.manifest;
+  if (dependencies !== null) {
+    status.show("software bill of materials");
+    await attachBom(store, built.descriptor, pkg, dependencies);
+  }
   await store.tag(reference, built.descriptor);
   if (output !== null) {
     status.show("writing");

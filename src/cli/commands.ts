@@ -121,6 +121,11 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./build.ts"),
   },
   {
+    name: "sbom",
+    summary: "which libraries an image brings along",
+    load: () => import("./sbom.ts"),
+  },
+  {
     name: "keygen",
     summary: "make a key pair to sign images with",
     load: () => import("./keygen.ts"),

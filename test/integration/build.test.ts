@@ -207,6 +207,15 @@ suite("whiskers build", { timeout: 10 * 60_000 }, () => {
     assert.equal(pulled.fetchedBlobs, 2, "its config and its code");
     const { record } = await runIn(here, `${repository}@${second.digest}`);
     assert.equal(record.packageDigest, second.digest);
+    const bom = JSON.parse(whiskers(["sbom", `${repository}:2`, "--remote", "--json"], here)) as {
+      readonly components: readonly { readonly purl: string }[];
+    };
+    assert.deepEqual(
+      bom.components.map(({ purl }) => purl),
+      ["pkg:pypi/colour@1.0"],
+      "it came along with the push",
+    );
+    assert.match(whiskers(["sbom", `${repository}:1`], there), /^colour {2}1\.0/u);
     // Pulled when it is not there.
     const fresh = await runIn(place("home-fresh"), `${repository}:1`);
     assert.equal(fresh.record.packageDigest, first.digest);

@@ -2,6 +2,7 @@ import { lstat, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 
 import type { Installer } from "./installer.ts";
+import { normalName } from "./normal-name.ts";
 
 /** Wheels only: building a source distribution would run its code, and give other bytes on another machine. */
 export const pip: Installer = {
@@ -56,15 +57,10 @@ function unpinned(installed: readonly string[], requirements: string): readonly 
   const pinned = new Set(
     [
       ...requirements.matchAll(/^\s*(?<name>[\w.-]+)\s*(?:\[[^\]]*\])?\s*===?\s*[^\s;*]+(?:\s|;|\\|$)/gmu),
-    ].map(({ groups }) => normal(groups?.["name"] ?? "")),
+    ].map(({ groups }) => normalName(groups?.["name"] ?? "")),
   );
-  const loose = installed.filter((one) => !pinned.has(normal(one.split("==")[0] ?? "")));
+  const loose = installed.filter((one) => !pinned.has(normalName(one.split("==")[0] ?? "")));
   return loose.length === 0
     ? []
     : [`not pinned by the requirements, so another day may install another version: ${loose.join(", ")}`];
-}
-
-/** As the Python packaging specifications have it, "Name normalization". */
-function normal(name: string): string {
-  return name.toLowerCase().replaceAll(/[-_.]+/gu, "-");
 }

@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
-
 import { WhiskersError } from "../../errors.ts";
 import { type Descriptor, MEDIA_TYPES } from "../images/descriptor.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import type { Reference } from "../images/reference.ts";
 import type { RegistryClient } from "../registry/registry-client.ts";
 import { type Attachment, attachmentFrom, storedAttachments } from "./attachment.ts";
+import { readBlob } from "./read-blob.ts";
 import { signatureTag } from "./simple-signing.ts";
 import { SIGSTORE_BUNDLE } from "./sigstore-bundle.ts";
 
@@ -38,7 +37,7 @@ export function registrySignatures(client: RegistryClient, reference: Reference)
         yield* await find(client, within(found), signal);
       }
     },
-    blob: (descriptor, signal) => readWhole(client.blob(reference, descriptor, 0, signal), descriptor),
+    blob: (descriptor, signal) => readBlob(client.blob(reference, descriptor, 0, signal), descriptor),
   };
 }
 
@@ -87,20 +86,6 @@ export function storedSignatures(store: ImageStore): SignatureSource {
     async *attachments(digest) {
       yield* await storedAttachments(store, digest);
     },
-    blob: (descriptor) => readWhole(store.open(descriptor.digest), descriptor),
+    blob: (descriptor) => readBlob(store.open(descriptor.digest), descriptor),
   };
-}
-
-async function readWhole(content: AsyncIterable<Buffer>, { digest, size }: Descriptor): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of content) {
-    length += chunk.length;
-    if (length > size) break;
-    chunks.push(chunk);
-  }
-  const bytes = Buffer.concat(chunks);
-  const got = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-  if (got === digest && length === size) return bytes;
-  throw new WhiskersError("content-mismatch", `${digest} was expected: got ${got}`);
 }
