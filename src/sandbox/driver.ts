@@ -45,6 +45,8 @@ export interface Capabilities {
   readonly fork: boolean;
   /** A package can run on a root filesystem of its own: `Package.root`. Else it runs on what the machine has. */
   readonly roots: boolean;
+  /** It can run no other packages: nothing of what the machine has is to be seen in it. */
+  readonly needsRoot?: boolean;
   /** Kinds of guest that it can start. */
   readonly guests: readonly Guest["kind"][];
   /** What is put into a package's folder is seen in a sandbox that is open: `Package.loadsLate`. Absent: not. */

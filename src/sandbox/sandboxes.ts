@@ -275,6 +275,8 @@ function cannotRun({ capabilities }: Driver, { manifest, root, loadsLate }: Pack
   if (loadsLate === true && capabilities.lateCode !== true) return "does not see code that comes late";
   if (!capabilities.guests.includes(kind)) return `cannot run ${kind} guests`;
   if (root !== null && !capabilities.roots) return `cannot run a package on a root such as ${root.name}`;
+  if (root === null && capabilities.needsRoot === true)
+    return "runs only packages on a root filesystem: name one in `environment`, and `whiskers root make` it";
   return null;
 }
 

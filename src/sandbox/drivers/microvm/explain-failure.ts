@@ -1,0 +1,66 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path/posix";
+
+import { messageOf } from "../../../domain/unknown.ts";
+import type { MachineEnd } from "./monitor.ts";
+
+export interface FailedMachine {
+  readonly end: MachineEnd;
+  /** What the init said. */
+  readonly failure: string | null;
+  readonly isBooted: boolean;
+  readonly isStarted: boolean;
+  readonly console: string;
+  /** It was ended because it took longer than this; null: it was not. */
+  readonly timedOutMs: number | null;
+  readonly monitor: string;
+  readonly stateDirectory: string;
+  readonly name: string;
+}
+
+const KEPT_CONSOLES = 20;
+const SHOWN_CHARS = 300;
+
+/**
+ * Why a machine failed, which is nobody's fault who runs in it: which of monitor, kernel, initramfs, devices, init and
+ * set-up it was, in their own words. Its console is kept in a file, which the sentence names.
+ */
+export function explainFailedMachine(failed: FailedMachine): string {
+  const { monitor, console: printed } = failed;
+  const why = sentence(failed);
+  const kept = printed.trim() === "" ? "" : `; its console: ${keepConsole(failed)}`;
+  return `${monitor}: ${why}${kept}`;
+}
+
+function sentence({ end, failure, isBooted, isStarted, console: printed, timedOutMs }: FailedMachine): string {
+  if (failure !== null) return `the init of the machine failed: ${failure}`;
+  const panic = /Kernel panic - not syncing: ([^\r\n]*)/u.exec(printed)?.[1];
+  if (panic !== undefined)
+    return /init|root/iu.test(panic) && !isBooted
+      ? `the kernel could not start the initramfs: ${panic}`
+      : `the kernel panicked: ${panic}`;
+  if (timedOutMs !== null) {
+    const stage = isBooted ? "its init did not start the guest" : "its kernel and init were not there";
+    return `the machine did not boot in time: ${stage} within ${timedOutMs} ms`;
+  }
+  const how = end.signal === null ? `ended with status ${end.exitCode}` : `was ended by ${end.signal}`;
+  const said = end.complaint === "" ? "" : `: ${end.complaint.slice(-SHOWN_CHARS)}`;
+  if (isStarted) return `the monitor ${how} while the guest ran${said}`;
+  if (printed.trim() === "") return `the monitor ${how} before the kernel said anything${said}`;
+  return `the monitor ${how} while the machine booted${said}`;
+}
+
+function keepConsole({ stateDirectory, name, console: printed }: FailedMachine): string {
+  const folder = path.join(stateDirectory, "microvm", "consoles");
+  const file = path.join(folder, `${name}.log`);
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, printed, { mode: 0o600 });
+    const names = readdirSync(folder).toSorted();
+    for (const old of names.slice(0, Math.max(0, names.length - KEPT_CONSOLES)))
+      rmSync(path.join(folder, old), { force: true });
+    return file;
+  } catch (error) {
+    return `could not be kept (${messageOf(error)})`;
+  }
+}

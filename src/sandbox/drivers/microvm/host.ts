@@ -1,0 +1,58 @@
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+
+import type { Protection } from "../../../domain/outcome.ts";
+import type { CgroupParent } from "../../cgroup/cgroup.ts";
+import { openCgroups } from "../../cgroup/open-cgroups.ts";
+import { sandboxNamePrefix } from "../../cgroup/owner.ts";
+import { makeEtcFolder } from "../../view/etc-folder.ts";
+import { rememberPythons } from "../../view/remember-pythons.ts";
+import { copySdk } from "../../view/sdk-copy.ts";
+import type { ViewHost } from "../../view/view-host.ts";
+import { SandboxIds } from "../subprocess/confine.ts";
+import type { MicrovmOptions } from "./create-microvm-driver.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Monitor } from "./monitor.ts";
+import { reap } from "./reap.ts";
+
+/** This machine as far as virtual machines in it are concerned. */
+export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
+  readonly kernel: Kernel;
+  readonly initramfs: string;
+  readonly monitor: Monitor;
+  readonly cgroups: CgroupParent | null;
+  readonly ids: SandboxIds;
+  readonly protections: readonly Protection[];
+  /** `QEMU 7.2.22 (TCG), Linux 6.1.0-56-cloud-amd64` */
+  readonly version: string;
+  readonly advice: readonly string[];
+  nextName(): string;
+}
+
+export type HostBase = Omit<MicrovmHost, "monitor" | "protections" | "version" | "advice">;
+
+/** What does not depend on the monitor; and what a process that was killed left behind, removed. */
+export async function findBase(
+  kernel: Kernel,
+  initramfs: string,
+  searchPath: string,
+  { stateDirectory, sdkFolder }: MicrovmOptions,
+): Promise<HostBase> {
+  await mkdir(stateDirectory, { recursive: true });
+  await reap();
+  const instance = randomBytes(4).readUInt32BE() % 1_000_000;
+  const draftName = `${process.pid}-${instance}`;
+  const prefix = sandboxNamePrefix();
+  let count = 0;
+  return {
+    kernel,
+    initramfs,
+    stateDirectory,
+    cgroups: openCgroups(),
+    ids: new SandboxIds(),
+    etcFolder: await makeEtcFolder(stateDirectory, draftName),
+    sdkFolder: await copySdk(sdkFolder, stateDirectory, draftName),
+    findPython: rememberPythons(searchPath),
+    nextName: () => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`,
+  };
+}

@@ -1,0 +1,136 @@
+import type { Duplex } from "node:stream";
+
+/** A file that the init is to write. */
+export interface InitFile {
+  /** As the init sees it. */
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+const BLOCK_BYTES = 4096;
+const LINE_MAX_CHARS = 4096;
+
+/** The conversation with the first process of a machine, guest-init.sh: lines in both directions. */
+export class Init {
+  readonly started: Promise<void>;
+  /** Resolves when it says that the guest has ended. */
+  readonly ended: Promise<void>;
+  /** Resolves when it will say nothing more. */
+  readonly closed: Promise<void>;
+  isBooted = false;
+  isStarted = false;
+  /** What it could not do. */
+  failure: string | null = null;
+  ending: { readonly code: number; readonly killedForMemory: number } | null = null;
+  lastPeakBytes: number | null = null;
+  killedForMemory = 0;
+  readonly #control: Duplex;
+  #rest = "";
+  #onStarted: () => void = () => {};
+  #onEnded: () => void = () => {};
+  #waiting: ((peakBytes: number | null) => void)[] = [];
+
+  constructor(control: Duplex) {
+    this.#control = control;
+    this.started = new Promise((resolve) => {
+      this.#onStarted = resolve;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#onEnded = resolve;
+    });
+    this.closed = new Promise((resolve) => {
+      control.once("close", resolve);
+      control.once("end", resolve);
+      control.once("error", () => {
+        resolve();
+      });
+    });
+    control.on("data", (chunk: Buffer) => {
+      this.#onData(chunk.toString("latin1"));
+    });
+  }
+
+  setTime(nowMs: number): void {
+    this.#say(`time ${Math.floor(nowMs / 1000)}`);
+  }
+
+  /** Into its kernel's source of random numbers. */
+  seed(bytes: Buffer): void {
+    this.#say(`seed ${bytes.toString("hex")}`);
+  }
+
+  send(files: readonly InitFile[]): void {
+    for (const { path, content } of files) {
+      const blocks = Math.ceil(content.length / BLOCK_BYTES);
+      this.#say(`file ${path} ${blocks} ${content.length}`);
+      this.#control.write(content);
+      this.#control.write(Buffer.alloc(blocks * BLOCK_BYTES - content.length));
+    }
+  }
+
+  setUp(): void {
+    this.#say("setup");
+  }
+
+  start(mark: string, relayed: boolean): void {
+    this.#say(`start ${mark} ${relayed ? "relayed" : "direct"}`);
+  }
+
+  terminate(): void {
+    this.#say("terminate");
+  }
+
+  /** The most memory that the guest has had; null: nobody knows. */
+  usage(): Promise<number | null> {
+    if (!this.isStarted || this.ending !== null || this.#control.destroyed)
+      return Promise.resolve(this.lastPeakBytes);
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#say("usage");
+    });
+  }
+
+  #say(line: string): void {
+    this.#control.write(`${line}\n`);
+  }
+
+  #onData(text: string): void {
+    const lines = (this.#rest + text).slice(-LINE_MAX_CHARS).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) this.#onLine(line.trimEnd());
+  }
+
+  #onLine(line: string): void {
+    const [verb, ...words] = line.split(" ");
+    switch (verb) {
+      case "booted":
+        this.isBooted = true;
+        return;
+      case "failed":
+        this.failure = words.join(" ");
+        return;
+      case "started":
+        this.isStarted = true;
+        this.#onStarted();
+        return;
+      case "usage":
+        this.#onUsage(words);
+        return;
+      case "ended": {
+        const [code, ...usage] = words;
+        this.#onUsage(usage);
+        this.ending = { code: Number(code) & 0xff, killedForMemory: this.killedForMemory };
+        this.#onEnded();
+        return;
+      }
+      default:
+    }
+  }
+
+  #onUsage([peak, , killed]: readonly string[]): void {
+    this.lastPeakBytes = Number(peak) || this.lastPeakBytes;
+    this.killedForMemory = Number(killed) || 0;
+    for (const resolve of this.#waiting) resolve(this.lastPeakBytes);
+    this.#waiting = [];
+  }
+}

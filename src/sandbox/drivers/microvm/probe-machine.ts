@@ -1,0 +1,83 @@
+import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
+import { messageOf } from "../../../domain/unknown.ts";
+import { privateView } from "../../view/view.ts";
+import type { Entry } from "../../view/view.ts";
+import { within } from "../../within.ts";
+import type { MicrovmHost } from "./host.ts";
+import { openMachine } from "./open.ts";
+import { Tail } from "./tail.ts";
+
+/** What a trivial guest found of its machine. */
+export interface Facts {
+  /** Lines of /proc/self/status, by name. */
+  readonly status: ReadonlyMap<string, string>;
+  readonly interfaces: readonly string[];
+  readonly rootIsReadOnly: boolean;
+  readonly tmpIsPrivate: boolean;
+}
+
+export type Probed =
+  | { readonly works: true; readonly facts: Facts }
+  | { readonly works: false; readonly reason: string };
+
+const OUTPUT_MAX_CHARS = 64 * 1024;
+const SCRIPT = `
+while read -r line; do echo "status $line"; done </proc/self/status
+while read -r line; do echo "net $line"; done </proc/net/dev
+while read -r line; do echo "mount $line"; done </proc/self/mounts
+(: >/whiskers-probe) 2>/dev/null && echo "root writable"
+(: >/tmp/whiskers-probe) 2>/dev/null && echo "tmp writable"
+echo end
+`;
+
+/** The shell of the initramfs is all that it needs: no disk. */
+const ENTRIES: readonly Entry[] = [
+  ...privateView(DEFAULT_LIMITS),
+  { kind: "read-only", source: "/bin/busybox", target: "/bin/sh", isFile: true },
+  { kind: "proc", target: "/proc" },
+];
+
+/** Boots a machine with a trivial guest, with a deadline, and looks at what that can see. Never throws. */
+export async function probeMachine(host: MicrovmHost, deadlineMs: number): Promise<Probed> {
+  try {
+    const sandbox = await openMachine(
+      {
+        entries: ENTRIES,
+        disks: { files: [], placeOf: (source) => source },
+        command: { argv: ["/bin/sh", "-c", SCRIPT], env: { PATH: "/bin" } },
+        relayed: false,
+      },
+      { limits: { ...DEFAULT_LIMITS, startMs: deadlineMs }, files: [] },
+      host,
+    );
+    try {
+      const said = new Tail(sandbox.output, OUTPUT_MAX_CHARS);
+      const complaint = new Tail(sandbox.errors, OUTPUT_MAX_CHARS);
+      const ending = await within(deadlineMs, sandbox.ended, null);
+      if (said.text.trimEnd().endsWith("end")) return { works: true, facts: collect(said.text) };
+      const why = ending?.runtimeError ?? `a machine booted, and a trivial guest did not work in it`;
+      return { works: false, reason: [why, complaint.text.trim()].filter(Boolean).join(": ") };
+    } finally {
+      await sandbox.close();
+    }
+  } catch (error) {
+    return { works: false, reason: messageOf(error) };
+  }
+}
+
+function collect(said: string): Facts {
+  const lines = said.split("\n");
+  const about = (topic: string): readonly string[] =>
+    lines.filter((line) => line.startsWith(`${topic} `)).map((line) => line.slice(topic.length + 1));
+  const pairs = about("status").map((line): [string, string] => {
+    const [name = "", value = ""] = line.split(/:\s*/u, 2);
+    return [name, value];
+  });
+  return {
+    status: new Map(pairs),
+    interfaces: about("net").flatMap((line) => /^(\S+):/u.exec(line)?.[1] ?? []),
+    rootIsReadOnly: !lines.includes("root writable"),
+    tmpIsPrivate:
+      lines.includes("tmp writable") && about("mount").some((line) => /^\S+ \/tmp tmpfs rw/u.test(line)),
+  };
+}

@@ -1,0 +1,210 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess, StdioOptions } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import type { Duplex, Readable } from "node:stream";
+
+import { shellThatCloses } from "../inherited-descriptors.ts";
+import { send } from "../signals.ts";
+import { quote } from "../subprocess/quote.ts";
+import type { Machine, MachineEnd, Monitor, RunningMachine } from "./monitor.ts";
+import { Tail } from "./tail.ts";
+
+const MiB = 1024 * 1024;
+/** What emulated code is translated into, MiB: QEMU would take up to a gigabyte. */
+const TRANSLATED_MIB = 96;
+const CONSOLE_KEPT_CHARS = 32_768;
+const COMPLAINT_KEPT_CHARS = 8192;
+/** Descriptors of QEMU. Files of the machine come after them. */
+const FD = Object.freeze({ control: 3, input: 4, output: 5, errors: 6, console: 7, firstFile: 8 });
+
+export interface QemuOptions {
+  readonly program: string;
+  /** `7.2.22` */
+  readonly version: string;
+  readonly accelerator: "kvm" | "tcg";
+  /** bubblewrap, absolute; null: QEMU is not put into namespaces. */
+  readonly bubblewrap: string | null;
+  readonly setpriv: string;
+  /** Of this machine's time stamp counter, which an emulated processor has too. */
+  readonly counterKhz: number | null;
+  /** Descriptors that children of this process would inherit. */
+  readonly inherited: readonly number[];
+}
+
+/** QEMU's `microvm` machine: no firmware to speak of, no PCI, devices by virtio-mmio. */
+export function qemuMonitor(options: QemuOptions): Monitor {
+  const { version, accelerator, bubblewrap } = options;
+  return {
+    version: `QEMU ${version} (${accelerator.toUpperCase()})`,
+    hardware: accelerator === "kvm",
+    ownMemoryBytes: (accelerator === "kvm" ? 96 : 96 + TRANSLATED_MIB) * MiB,
+    ownProcesses: 64,
+    confinedBy: `QEMU's own seccomp filter${bubblewrap === null ? "" : ", bubblewrap"}`,
+    start: (machine) => start(machine, options),
+  };
+}
+
+async function start(machine: Machine, options: QemuOptions): Promise<RunningMachine> {
+  const files = [machine.kernel, machine.initramfs, ...machine.disks].map((file) => openSync(file, "r"));
+  try {
+    const stdio: StdioOptions = ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe", ...files];
+    const [program = "", ...args] = confined(machine, options);
+    const child = spawn(program, args, {
+      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+      stdio,
+      detached: true,
+      cwd: "/",
+    });
+    const running = new QemuMachine(child);
+    await once(child, "spawn");
+    return running;
+  } finally {
+    for (const fd of files) closeSync(fd);
+  }
+}
+
+class QemuMachine implements RunningMachine {
+  readonly control: Duplex;
+  readonly input: Duplex;
+  readonly output: Readable;
+  readonly errors: Readable;
+  readonly ended: Promise<MachineEnd>;
+  readonly #child: ChildProcess;
+  readonly #console: Tail;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    const stream = (fd: number): Duplex => {
+      const found = child.stdio[fd] as Duplex;
+      found.on("error", () => {});
+      return found;
+    };
+    this.control = stream(FD.control);
+    this.input = stream(FD.input);
+    this.output = stream(FD.output);
+    this.errors = stream(FD.errors);
+    this.#console = new Tail(stream(FD.console), CONSOLE_KEPT_CHARS);
+    const complaint = new Tail(stream(2), COMPLAINT_KEPT_CHARS);
+    this.ended = new Promise((resolve) => {
+      child.once("error", ({ message }) => {
+        resolve({ signal: null, exitCode: null, complaint: message });
+      });
+      // Not `close`: a guest may have printed what nobody reads.
+      child.once("exit", (exitCode, signal) => {
+        setImmediate(() => {
+          resolve({ exitCode, signal, complaint: complaint.text.trim() });
+        });
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  console(): string {
+    return this.#console.text;
+  }
+
+  kill(): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined)
+      send(-this.#child.pid, "SIGKILL");
+  }
+}
+
+/** QEMU as a user of its own, without rights, in namespaces without a network and with nothing of anybody's in view. */
+function confined(machine: Machine, options: QemuOptions): readonly string[] {
+  const { bubblewrap, setpriv, inherited } = options;
+  const closes = inherited.filter((fd) => fd >= FD.firstFile + 2 + machine.disks.length);
+  const script = [
+    "set -e",
+    ...machine.procsFiles.map((file) => `echo 0 >${quote(file)}`),
+    // When memory is short on the machine, a sandbox goes before anything else does.
+    "echo 800 >/proc/self/oom_score_adj",
+    "ulimit -c 0",
+    ...closes.map((fd) => `exec ${fd}<&-`),
+    'exec "$@"',
+  ];
+  const { userId } = machine;
+  return [
+    ...shellThatCloses(closes),
+    "-c",
+    script.join("\n"),
+    "sh",
+    ...(bubblewrap === null ? [] : [bubblewrap, ...namespaces(options)]),
+    setpriv,
+    "--no-new-privs",
+    "--pdeathsig=KILL",
+    "--inh-caps=-all",
+    ...(userId === null
+      ? []
+      : ["--bounding-set=-all", `--reuid=${userId}`, `--regid=${userId}`, "--clear-groups"]),
+    options.program,
+    ...qemuArguments(machine, options),
+  ];
+}
+
+function namespaces({ accelerator }: QemuOptions): readonly string[] {
+  const shown = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives"];
+  return [
+    "--die-with-parent",
+    ..."--unshare-net --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try".split(" "),
+    ...shown.flatMap((folder) => ["--ro-bind-try", folder, folder]),
+    ..."--proc /proc --dev /dev --tmpfs /tmp --chdir /".split(" "),
+    ...(accelerator === "kvm" ? ["--dev-bind", "/dev/kvm", "/dev/kvm"] : []),
+  ];
+}
+
+function qemuArguments(machine: Machine, { accelerator, counterKhz }: QemuOptions): readonly string[] {
+  const file = (index: number): string => `/proc/self/fd/${FD.firstFile + index}`;
+  const ports = { control: FD.control, in: FD.input, out: FD.output, err: FD.errors };
+  const emulated = accelerator === "tcg";
+  return [
+    "-name",
+    machine.name,
+    ..."-nodefaults -no-user-config -display none -nic none -no-reboot".split(" "),
+    "-machine",
+    // Interrupts of an older kind, and a clock that KVM's guests do not need.
+    `microvm,acpi=on,isa-serial=on,pit=off,pic=off,rtc=${emulated ? "on" : "off"}`,
+    "-accel",
+    emulated ? `tcg,tb-size=${TRANSLATED_MIB}` : "kvm",
+    "-cpu",
+    emulated ? "max" : "host",
+    "-smp",
+    String(machine.cpus),
+    "-m",
+    `${Math.ceil(machine.memoryBytes / MiB)}M`,
+    "-sandbox",
+    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    "-kernel",
+    file(0),
+    "-initrd",
+    file(1),
+    "-append",
+    [
+      "console=ttyS0 quiet panic=-1 reboot=t",
+      machine.kernelArguments,
+      // There is nothing in the machine to measure an emulated processor's clock by.
+      ...(emulated && counterKhz !== null ? [`tsc_early_khz=${counterKhz} tsc=reliable`] : []),
+    ].join(" "),
+    "-chardev",
+    `socket,id=console,fd=${FD.console}`,
+    "-serial",
+    "chardev:console",
+    "-device",
+    "virtio-serial-device,max_ports=8",
+    ...Object.entries(ports).flatMap(([name, fd]) => [
+      "-chardev",
+      `socket,id=${name},fd=${fd}`,
+      "-device",
+      `virtserialport,chardev=${name},name=whiskers.${name}`,
+    ]),
+    ...machine.disks.flatMap((_, index) => [
+      "-drive",
+      `id=disk${index},file=${file(2 + index)},format=raw,if=none,readonly=on,file.locking=off`,
+      "-device",
+      `virtio-blk-device,drive=disk${index}`,
+    ]),
+  ];
+}

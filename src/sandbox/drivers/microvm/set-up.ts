@@ -1,0 +1,106 @@
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+
+import { messageOf } from "../../../domain/unknown.ts";
+import { findAll } from "../../interpreters.ts";
+import { inheritedDescriptors } from "../inherited-descriptors.ts";
+import type { MicrovmOptions } from "./create-microvm-driver.ts";
+import { findBase } from "./host.ts";
+import type { MicrovmHost } from "./host.ts";
+import { makeInitramfs } from "./initramfs.ts";
+import { judgeProtections } from "./judge-protections.ts";
+import { findKernel } from "./kernel.ts";
+import type { Monitor } from "./monitor.ts";
+import { probeMachine } from "./probe-machine.ts";
+import { qemuMonitor } from "./qemu.ts";
+
+export type SetUp =
+  | { readonly available: true; readonly host: MicrovmHost }
+  | { readonly available: false; readonly reason: string; readonly remedy: string };
+
+/** A machine that the processor runs boots in a second; if it does not, that does not work. */
+const HARDWARE_MS = 5000;
+/** An emulated one takes three to ten, on a busy machine more. */
+const EMULATED_MS = 60_000;
+const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Finds kernel and monitor, and boots a machine with each way to run one until one works. */
+export async function setUp(options: MicrovmOptions): Promise<SetUp> {
+  if (process.platform !== "linux" || process.arch !== "x64")
+    return { available: false, reason: "it needs Linux on x86-64", remedy: "Use another runtime" };
+  const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_FOLDERS}`;
+  const [program] = findAll("qemu-system-x86_64", searchPath);
+  if (program === undefined) {
+    return {
+      available: false,
+      reason: "there is no qemu-system-x86_64 on the PATH",
+      remedy: "On Debian and Ubuntu: apt-get install qemu-system-x86",
+    };
+  }
+  const kernel = await findKernel(options.kernel ?? null, options.stateDirectory);
+  const initramfs = await makeInitramfs(kernel, searchPath, options.stateDirectory);
+  const base = await findBase(kernel, initramfs, searchPath, options);
+  const reasons: string[] = [];
+  for (const monitor of await monitorsOf(program, searchPath)) {
+    const version = `${monitor.version}, Linux ${kernel.version}`;
+    const draft: MicrovmHost = { ...base, monitor, version, protections: [], advice: [] };
+    const probed = await probeMachine(draft, monitor.hardware ? HARDWARE_MS : EMULATED_MS);
+    if (!probed.works) {
+      reasons.push(`tried before it: ${probed.reason}`);
+      continue;
+    }
+    const protections = judgeProtections(probed.facts, monitor.version, base.cgroups);
+    return {
+      available: true,
+      host: { ...draft, protections, advice: [...reasons, ...adviceFor(draft)] },
+    };
+  }
+  return { available: false, reason: reasons.join("; "), remedy: "See docs/runtimes/microvm.md" };
+}
+
+/** The best first. What looks as if it could not work is not tried. */
+async function monitorsOf(program: string, searchPath: string): Promise<readonly Monitor[]> {
+  const version = await versionOf(program);
+  const [bubblewrap = null] = findAll("bwrap", searchPath);
+  const setpriv = findAll("setpriv", searchPath)[0] ?? "setpriv";
+  const common = {
+    program,
+    version,
+    setpriv,
+    counterKhz: counterKhz(),
+    inherited: inheritedDescriptors(),
+  };
+  const accelerators = existsSync("/dev/kvm") ? (["kvm", "tcg"] as const) : (["tcg"] as const);
+  const confinements = bubblewrap === null ? [null] : [bubblewrap, null];
+  return accelerators.flatMap((accelerator) =>
+    confinements.map((one) => qemuMonitor({ ...common, accelerator, bubblewrap: one })),
+  );
+}
+
+async function versionOf(program: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, ["--version"], { timeout: 10_000 });
+  return /version (\d[\w.]*)/u.exec(stdout)?.[1] ?? "of unknown version";
+}
+
+/** An emulated processor counts time with this machine's counter, whose rate Linux tells only roughly. */
+function counterKhz(): number | null {
+  try {
+    const mhz = /^cpu MHz\s*:\s*(\d+\.\d+)/mu.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1];
+    return mhz === undefined ? null : Math.round(Number(mhz) * 1000);
+  } catch (error) {
+    throw new Error(`no /proc/cpuinfo: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function adviceFor({ monitor, cgroups }: MicrovmHost): readonly string[] {
+  return [
+    ...(monitor.hardware
+      ? []
+      : ["no KVM that runs a guest: machines are emulated, which is some fifteen times slower"]),
+    ...(monitor.confinedBy.includes("bubblewrap")
+      ? []
+      : ["QEMU is in no namespaces of its own: install bubblewrap (apt-get install bubblewrap)"]),
+    ...(cgroups === null ? ["no cgroup is writable: what the monitor uses is limited by a watchdog"] : []),
+  ];
+}
