@@ -26,7 +26,15 @@ import { CollectingSink, META } from "../../src/sandbox/testing/rig.ts";
 
 const MiB = 1024 * 1024;
 const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
-const LIMITS: Limits = { ...DEFAULT_LIMITS, memoryBytes: 96 * MiB, processes: 32, tmpBytes: 8 * MiB };
+const LIMITS: Limits = {
+  ...DEFAULT_LIMITS,
+  // An emulated machine takes its time.
+  startMs: 60_000,
+  memoryBytes: 96 * MiB,
+  processes: 32,
+  tmpBytes: 8 * MiB,
+};
+const GIVE_UP_MS = 60_000;
 
 export interface DriverFolders {
   readonly stateDirectory: string;
@@ -38,6 +46,10 @@ export interface ContractOptions {
   readonly ownKernel?: boolean;
   /** What the packages run on, for Python and commands; default what the machine has. */
   readonly root?: () => Promise<Root>;
+  /** The same for JavaScript and PHP, of a driver that needs roots; not given: those guests are not tried. */
+  readonly rootsOf?: Readonly<Partial<Record<"javascript" | "php", () => Promise<Root>>>>;
+  /** Titles of the tests to run, by parts of them, where the whole takes too long; and what runs the whole. */
+  readonly only?: { readonly titles: readonly string[]; readonly otherwise: string };
 }
 
 /**
@@ -48,19 +60,22 @@ export interface ContractOptions {
 export function driverContract(
   name: string,
   makeDriver: (folders: DriverFolders) => Driver,
-  { mustWork = false, ownKernel = false, root }: ContractOptions = {},
+  { mustWork = false, ownKernel = false, root, rootsOf = {}, only }: ContractOptions = {},
 ): void {
   describe(`driver contract: ${name}`, { concurrency: 2 }, () => {
     let bench: Bench;
     before(async () => {
-      bench = await openBench(makeDriver, (await root?.()) ?? null);
+      const packagesRoot = (await root?.()) ?? null;
+      const others = await rootsByKind(rootsOf);
+      bench = await openBench(makeDriver, packagesRoot, others);
     });
     after(async () => {
       await bench.close();
     });
     const test = (title: string, run: (bench: Bench, t: TestContext) => Promise<void>): void => {
       it(title, async (t) => {
-        if (bench.unavailable === null) await run(bench, t);
+        if (only !== undefined && !only.titles.some((part) => title.includes(part))) t.skip(only.otherwise);
+        else if (bench.unavailable === null) await run(bench, t);
         else if (mustWork) assert.fail(bench.unavailable);
         else t.skip(bench.unavailable);
       });
@@ -105,8 +120,13 @@ export function driverContract(
         driver,
         folder,
         python,
+        onRoot,
       }, t) => {
-        const pkg = kind === "python" ? python : makePackage(folder);
+        const pkg = kind === "python" ? python : onRoot(makePackage(folder));
+        if (driver.capabilities.needsRoot === true && pkg.root === null) {
+          t.skip(`it needs a root, and this suite has none for ${kind}`);
+          return;
+        }
         if (!driver.capabilities.guests.includes(pkg.manifest.guest.kind)) {
           t.skip(`it starts no ${kind} guests`);
           return;
@@ -153,8 +173,13 @@ export function driverContract(
     }
 
     for (const kind of ["python", "javascript"] as const) {
-      test(`a ${kind} guest finds what the package depends on`, async ({ driver, withDependencies }) => {
-        const sandbox = await open(driver, withDependencies(kind));
+      test(`a ${kind} guest finds what the package depends on`, async ({ driver, withDependencies }, t) => {
+        const pkg = withDependencies(kind);
+        if (driver.capabilities.needsRoot === true && pkg.root === null) {
+          t.skip(`it needs a root, and this suite has none for ${kind}`);
+          return;
+        }
+        const sandbox = await open(driver, pkg);
         try {
           const first = await firstBytes(sandbox, 5);
           assert.equal(first[4], 0x10, "the first frame is `ready`: everything was imported");
@@ -394,14 +419,25 @@ interface Bench {
   readonly unavailable: string | null;
   readonly python: Package;
   readonly command: (argv: readonly string[], guest?: Guest) => Package;
+  /** The same package on a root that it can run on, where the driver needs one; without, there is none. */
+  readonly onRoot: (pkg: Package) => Package;
   /** One that imports what its dependencies hold. */
   readonly withDependencies: (kind: "python" | "javascript") => Package;
   readonly close: () => Promise<void>;
 }
 
+type RootsByKind = Readonly<Partial<Record<Guest["kind"], Root>>>;
+
+async function rootsByKind(wanted: NonNullable<ContractOptions["rootsOf"]>): Promise<RootsByKind> {
+  const found: [string, Root][] = [];
+  for (const [kind, make] of Object.entries(wanted)) found.push([kind, await make()]);
+  return Object.fromEntries(found);
+}
+
 async function openBench(
   makeDriver: (folders: DriverFolders) => Driver,
   packagesRoot: Root | null,
+  others: RootsByKind,
 ): Promise<Bench> {
   const root = mkdtempSync(path.join(tmpdir(), "whiskers-contract-"));
   const folder = path.join(root, "package");
@@ -414,6 +450,11 @@ async function openBench(
   const driver = makeDriver({ stateDirectory, sdkFolder: SDK_FOLDER });
   const probe = await driver.probe();
   let count = 0;
+  const onRoot = (pkg: Package): Package => {
+    if (driver.capabilities.needsRoot !== true) return pkg;
+    const { kind } = pkg.manifest.guest;
+    return { ...pkg, root: others[kind] ?? (kind === "python" || kind === "program" ? packagesRoot : null) };
+  };
   return {
     driver,
     folder,
@@ -424,7 +465,8 @@ async function openBench(
       ...packageOf(folder, guest ?? { kind: "command", argv }, `command-${(count += 1)}`),
       root: packagesRoot,
     }),
-    withDependencies: (kind) => dependentPackage(root, kind),
+    onRoot,
+    withDependencies: (kind) => onRoot(dependentPackage(root, kind)),
     close: () => {
       rmSync(root, { recursive: true, force: true });
       return Promise.resolve();
@@ -588,7 +630,7 @@ function findProcesses(mark: string): readonly number[] {
 }
 
 async function waitFor<T>(look: () => T, isIt: (seen: T) => boolean): Promise<T> {
-  for (const giveUpAtMs = performance.now() + 10_000; performance.now() < giveUpAtMs;) {
+  for (const giveUpAtMs = performance.now() + GIVE_UP_MS; performance.now() < giveUpAtMs;) {
     const seen = look();
     if (isIt(seen)) return seen;
     await delay(5);
