@@ -4,9 +4,11 @@ import type { Settings } from "../config/settings.ts";
 import { collected } from "../delivery/collected.ts";
 import { DEFAULT_LIMITS } from "../domain/limits.ts";
 import { openCollector } from "../records/collector.ts";
+import { diskImage } from "../packages/disk-image.ts";
 import type { Stages } from "../run-task.ts";
 import { createDockerDriver } from "../sandbox/drivers/docker/create-docker-driver.ts";
 import { createInlineDriver } from "../sandbox/drivers/inline/create-inline-driver.ts";
+import { createMicrovmDriver } from "../sandbox/drivers/microvm/create-microvm-driver.ts";
 import { createOciDriver } from "../sandbox/drivers/oci/create-oci-driver.ts";
 import { createSubprocessDriver } from "../sandbox/drivers/subprocess/create-subprocess-driver.ts";
 import { SDK_FOLDER } from "./sdk-folder.ts";
@@ -21,7 +23,7 @@ export function openStages(
   fetch: Stages["fetch"],
   pool: Partial<PoolOptions> = {},
 ): Stages & AsyncDisposable {
-  const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime } = settings;
+  const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime, microvmKernel } = settings;
   const packages = openPackages(settings, "run");
   const common = {
     sdkFolder: SDK_FOLDER,
@@ -36,6 +38,7 @@ export function openStages(
       createSubprocessDriver({ ...common, variant: subprocess }),
       createOciDriver({ ...common, runtime: ociRuntime }),
       createDockerDriver({ ...docker, runtime: dockerRuntime }),
+      createMicrovmDriver({ ...common, diskImage, kernel: microvmKernel }),
       createInlineDriver(common),
     ],
     openVariant: (driver, variant) => {

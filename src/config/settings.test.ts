@@ -38,6 +38,7 @@ suite("readSettings", () => {
         DOCKER_HOST: "tcp://elsewhere:2375",
         WHISKERS_DOCKER_HOST: "unix:///run/engine.sock",
         WHISKERS_DOCKER_RUNTIME: "runsc",
+        WHISKERS_MICROVM_KERNEL: "/boot/vmlinuz-1",
         WHISKERS_PYTHON: "/opt/python3",
       }),
       {
@@ -50,6 +51,7 @@ suite("readSettings", () => {
         roots: "required",
         dockerHost: "unix:///run/engine.sock",
         dockerRuntime: "runsc",
+        microvmKernel: "/boot/vmlinuz-1",
         python: "/opt/python3",
       },
     );

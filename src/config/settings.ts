@@ -29,6 +29,8 @@ export interface Settings {
   readonly dockerHost: string | null;
   /** Which runtime of the engine's makes its containers; null: the engine's default. */
   readonly dockerRuntime: string | null;
+  /** Kernel of the `microvm` runtime's machines; null: the newest cloud kernel that is installed. Absolute. */
+  readonly microvmKernel: string | null;
   /** The Python for packages that want no certain version; null: the first on the PATH. Absolute. */
   readonly python: string | null;
 }
@@ -109,6 +111,14 @@ export const SETTINGS: SettingTable<Settings> = {
       "Runtime of the engine's for its containers, such as runsc or kata; not set: the engine's default.",
     expects: "the name of a runtime in the engine's configuration",
     parse: (text) => (/^[\w.-]{1,64}$/u.test(text) ? text : undefined),
+    otherwise: () => null,
+  },
+  microvmKernel: {
+    name: "WHISKERS_MICROVM_KERNEL",
+    description:
+      "Kernel of the microvm runtime's machines, with its modules in ../lib/modules or /lib/modules; not set: the newest cloud kernel in /boot.",
+    expects: "an absolute path",
+    parse: (text) => (path.isAbsolute(text) ? path.normalize(text) : undefined),
     otherwise: () => null,
   },
   python: {

@@ -20,6 +20,8 @@ export interface MicrovmOptions {
   readonly stateDirectory: string;
   /** Holds `python/` and `typescript/`. Absolute. */
   readonly sdkFolder: string;
+  /** `diskImage` of the packages. */
+  readonly diskImage: (folder: string, digest: string | null, home: string) => Promise<string>;
   /** A kernel's file, absolute; null or not given: the newest cloud kernel that is installed. */
   readonly kernel?: string | null | undefined;
   /** Where programs are looked for; the PATH when not given. */
@@ -105,7 +107,7 @@ async function prepareMachine(pkg: Package, host: MicrovmHost): Promise<Prepared
   const made = new Map<string, Promise<Disks>>();
   const disksOf = (entries: readonly Entry[]): Promise<Disks> => {
     const key = JSON.stringify(entries);
-    const disks = made.get(key) ?? makeDisks(entries, root, host.stateDirectory);
+    const disks = made.get(key) ?? makeDisks(entries, root, host);
     made.set(key, disks);
     return disks;
   };

@@ -32,7 +32,14 @@ export function explainFailedMachine(failed: FailedMachine): string {
   return `${monitor}: ${why}${kept}`;
 }
 
-function sentence({ end, failure, isBooted, isStarted, console: printed, timedOutMs }: FailedMachine): string {
+function sentence({
+  end,
+  failure,
+  isBooted,
+  isStarted,
+  console: printed,
+  timedOutMs,
+}: FailedMachine): string {
   if (failure !== null) return `the init of the machine failed: ${failure}`;
   const panic = /Kernel panic - not syncing: ([^\r\n]*)/u.exec(printed)?.[1];
   if (panic !== undefined)

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import path from "node:path/posix";
 
 import type { Protection } from "../../../domain/outcome.ts";
 import type { CgroupParent } from "../../cgroup/cgroup.ts";
@@ -26,6 +27,8 @@ export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
   /** `QEMU 7.2.22 (TCG), Linux 6.1.0-56-cloud-amd64` */
   readonly version: string;
   readonly advice: readonly string[];
+  /** A folder, with its digest where that is known, as a disk that cannot be written to: its file. */
+  diskImage(folder: string, digest: string | null): Promise<string>;
   nextName(): string;
 }
 
@@ -36,7 +39,7 @@ export async function findBase(
   kernel: Kernel,
   initramfs: string,
   searchPath: string,
-  { stateDirectory, sdkFolder }: MicrovmOptions,
+  { stateDirectory, sdkFolder, diskImage }: MicrovmOptions,
 ): Promise<HostBase> {
   await mkdir(stateDirectory, { recursive: true });
   await reap();
@@ -48,6 +51,7 @@ export async function findBase(
     kernel,
     initramfs,
     stateDirectory,
+    diskImage: (folder, digest) => diskImage(folder, digest, path.join(stateDirectory, "microvm")),
     cgroups: openCgroups(),
     ids: new SandboxIds(),
     etcFolder: await makeEtcFolder(stateDirectory, draftName),

@@ -15,9 +15,10 @@ import type { Kernel } from "./kernel.ts";
 /** What the init needs of a kernel; what of it is built in has no file. Others come with those that need them. */
 const WANTED_MODULES = ["virtio_mmio", "virtio_blk", "virtio_console", "erofs"];
 /** Programs of busybox that the init uses, and the scripts that it is given. */
-const APPLETS = (
-  "cat date dd env head insmod ln mkdir mkfifo mknod mount nsenter poweroff setpriv sh touch usleep"
-).split(" ");
+const APPLETS =
+  "cat date dd env head insmod ln mkdir mkfifo mknod mount nsenter poweroff setpriv sh touch usleep".split(
+    " ",
+  );
 const INIT = path.join(import.meta.dirname, "guest-init.sh");
 const ELF_PROGRAM_INTERPRETER = 3;
 
@@ -26,7 +27,11 @@ const ELF_PROGRAM_INTERPRETER = 3;
  * for each kernel, init and busybox.
  * @throws WhiskersError `environment-missing`
  */
-export async function makeInitramfs(kernel: Kernel, searchPath: string, stateDirectory: string): Promise<string> {
+export async function makeInitramfs(
+  kernel: Kernel,
+  searchPath: string,
+  stateDirectory: string,
+): Promise<string> {
   const busybox = await findBusybox(searchPath);
   const init = await readFile(INIT);
   const parts = JSON.stringify([kernel.digest, APPLETS, WANTED_MODULES]);
@@ -36,9 +41,11 @@ export async function makeInitramfs(kernel: Kernel, searchPath: string, stateDir
   if (existsSync(kept)) return kept;
   const modules = await findModules(kernel);
   const entries: readonly CpioEntry[] = [
-    ...["bin", "dev", "guest-root", "modules", "proc", "root-image", "layer-image", "sys"].map(
-      (name) => ({ path: name, mode: 0o040_755, content: EMPTY }),
-    ),
+    ...["bin", "dev", "guest-root", "modules", "proc", "root-image", "layer-image", "sys"].map((name) => ({
+      path: name,
+      mode: 0o040_755,
+      content: EMPTY,
+    })),
     { path: "init", mode: 0o100_755, content: init },
     { path: "bin/busybox", mode: 0o100_755, content: busybox },
     ...APPLETS.map((name) => ({ path: `bin/${name}`, mode: 0o120_777, content: Buffer.from("busybox") })),

@@ -62,7 +62,13 @@ function byVersion(a: string, b: string): number {
 
 const ELF = 0x46_4c_45_7f;
 /** Documentation/x86/boot.rst, "The Real-Mode Kernel Header". */
-const HEADER = { setupSectors: 0x1f1, magic: 0x202, version: 0x20e, payloadOffset: 0x248, payloadLength: 0x24c };
+const HEADER = {
+  setupSectors: 0x1f1,
+  magic: 0x202,
+  version: 0x20e,
+  payloadOffset: 0x248,
+  payloadLength: 0x24c,
+};
 const HEADER_MAGIC = 0x53_72_64_48;
 const SECTOR_BYTES = 512;
 
@@ -73,14 +79,21 @@ function versionOf(content: Buffer): string | null {
   }
   if (content.length < 4 || content.readUInt32LE(0) !== ELF) return null;
   const at = content.indexOf("Linux version ");
-  return at < 0 ? null : (/^Linux version (\S+)/u.exec(content.toString("latin1", at, at + 200))?.[1] ?? null);
+  return at < 0
+    ? null
+    : (/^Linux version (\S+)/u.exec(content.toString("latin1", at, at + 200))?.[1] ?? null);
 }
 
 function isBzImage(content: Buffer): boolean {
   return content.length > SECTOR_BYTES * 2 && content.readUInt32LE(HEADER.magic) === HEADER_MAGIC;
 }
 
-async function unpacked(file: string, content: Buffer, digest: string, stateDirectory: string): Promise<string> {
+async function unpacked(
+  file: string,
+  content: Buffer,
+  digest: string,
+  stateDirectory: string,
+): Promise<string> {
   if (!isBzImage(content)) return file;
   const folder = path.join(stateDirectory, "microvm", "kernels");
   const kept = path.join(folder, `vmlinux-${digest}`);
@@ -128,7 +141,10 @@ async function unpack(packed: Buffer, withSize: Buffer, sizeBytes: number): Prom
 
 /** Node.js does not know it. */
 export async function unpackXz(packed: Buffer): Promise<Buffer> {
-  const running = promisify(execFile)("xz", ["-dc", "--single-stream"], { encoding: "buffer", maxBuffer: MOST_BYTES });
+  const running = promisify(execFile)("xz", ["-dc", "--single-stream"], {
+    encoding: "buffer",
+    maxBuffer: MOST_BYTES,
+  });
   running.child.stdin?.on("error", () => {}).end(packed);
   return (await running).stdout;
 }

@@ -51,7 +51,8 @@ function unpackBlock(block: Buffer, out: Buffer, start: number): number {
     const distance = block.readUInt16LE(at);
     at += 2;
     const length = lengthOf(token & MORE) + LEAST_MATCH;
-    if (distance === 0 || distance > written || written + length > out.length) throw new RangeError("bad distance");
+    if (distance === 0 || distance > written || written + length > out.length)
+      throw new RangeError("bad distance");
     written = copyMatch(out, written, distance, length);
   }
   return written;

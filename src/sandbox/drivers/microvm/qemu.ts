@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
 
 import { shellThatCloses } from "../inherited-descriptors.ts";
@@ -48,7 +48,17 @@ export function qemuMonitor(options: QemuOptions): Monitor {
 async function start(machine: Machine, options: QemuOptions): Promise<RunningMachine> {
   const files = [machine.kernel, machine.initramfs, ...machine.disks].map((file) => openSync(file, "r"));
   try {
-    const stdio: StdioOptions = ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe", "pipe", "pipe", ...files];
+    const stdio: StdioOptions = [
+      "ignore",
+      "ignore",
+      "pipe",
+      "pipe",
+      "pipe",
+      "pipe",
+      "pipe",
+      "pipe",
+      ...files,
+    ];
     const [program = "", ...args] = confined(machine, options);
     const child = spawn(program, args, {
       env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
@@ -139,10 +149,16 @@ function confined(machine: Machine, options: QemuOptions): readonly string[] {
     "--inh-caps=-all",
     ...(userId === null
       ? []
-      : ["--bounding-set=-all", `--reuid=${userId}`, `--regid=${userId}`, "--clear-groups"]),
+      : ["--bounding-set=-all", `--reuid=${userId}`, `--regid=${userId}`, ...groupsOf(options)]),
     options.program,
     ...qemuArguments(machine, options),
   ];
+}
+
+/** KVM is for the group of its device, where it is not for everybody. That of root is for nobody. */
+function groupsOf({ accelerator }: QemuOptions): readonly string[] {
+  const gid = accelerator === "kvm" ? statSync("/dev/kvm").gid : 0;
+  return gid === 0 ? ["--clear-groups"] : [`--groups=${gid}`];
 }
 
 function namespaces({ accelerator }: QemuOptions): readonly string[] {

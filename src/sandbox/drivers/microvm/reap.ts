@@ -10,7 +10,8 @@ import { send } from "../signals.ts";
  * control device has lost its host.
  */
 export async function reap(): Promise<void> {
-  for (const pid of readdirSync("/proc").map(Number)) if (pid > 0 && isStaleMonitor(pid)) send(pid, "SIGKILL");
+  for (const pid of readdirSync("/proc").map(Number))
+    if (pid > 0 && isStaleMonitor(pid)) send(pid, "SIGKILL");
   await removeEverywhere(isStaleSandbox);
 }
 

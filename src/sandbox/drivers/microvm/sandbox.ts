@@ -111,7 +111,14 @@ export class MicrovmSandbox implements Sandbox {
     this.signal("kill");
     await this.ended;
     const { machine } = this.#parts;
-    for (const stream of [machine.control, this.input, machine.output, machine.errors, this.output, this.errors])
+    for (const stream of [
+      machine.control,
+      this.input,
+      machine.output,
+      machine.errors,
+      this.output,
+      this.errors,
+    ])
       stream.destroy();
     await this.#parts.release();
   }
@@ -131,14 +138,10 @@ export class MicrovmSandbox implements Sandbox {
 
   /** The guest has ended: what it has printed has to come, then the machine can go. */
   async #finish(): Promise<void> {
-    const all = Promise.all(this.#streams.map((stream) => stream.marked));
-    let isOver = false;
-    void all.then(() => (isOver = true));
-    for (let seen = -1; !isOver;) {
-      const now = this.#streams.reduce((sum, stream) => sum + stream.receivedBytes, 0);
-      if (now === seen) break;
+    const all = Promise.all(this.#streams.map((stream) => stream.marked)).then(() => true);
+    for (let seen = -1, now = 0; seen !== now && !(await within(LATE_MS, all, false));) {
       seen = now;
-      await within(LATE_MS, all, null);
+      now = this.#streams.reduce((sum, stream) => sum + stream.receivedBytes, 0);
     }
     this.#killAll();
   }
@@ -164,7 +167,8 @@ export class MicrovmSandbox implements Sandbox {
   #judge(end: MachineEnd): Ending {
     const { meter, machine, host, bootMs } = this.#parts;
     const { ending, failure, isStarted } = this.#init;
-    const outOfMemory = meter.outOfMemory() || (ending?.killedForMemory ?? 0) > 0 || this.#init.killedForMemory > 0;
+    const outOfMemory =
+      meter.outOfMemory() || (ending?.killedForMemory ?? 0) > 0 || this.#init.killedForMemory > 0;
     const nothing: Ending = { exitCode: null, signal: null, outOfMemory, runtimeError: null };
     if (ending !== null) {
       const name = signalName(ending.code - SIGNAL_BASE);

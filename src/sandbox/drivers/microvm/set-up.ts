@@ -47,13 +47,18 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
     const draft: MicrovmHost = { ...base, monitor, version, protections: [], advice: [] };
     const probed = await probeMachine(draft, monitor.hardware ? HARDWARE_MS : EMULATED_MS);
     if (!probed.works) {
-      reasons.push(`tried before it: ${probed.reason}`);
+      const reason = `${probed.reason.replaceAll(/\s+/gu, " ")}${hintFor(probed.reason)}`;
+      if (!reasons.includes(reason)) reasons.push(reason);
       continue;
     }
     const protections = judgeProtections(probed.facts, monitor.version, base.cgroups);
     return {
       available: true,
-      host: { ...draft, protections, advice: [...reasons, ...adviceFor(draft)] },
+      host: {
+        ...draft,
+        protections,
+        advice: [...reasons.map((reason) => `tried before it: ${reason}`), ...adviceFor(draft)],
+      },
     };
   }
   return { available: false, reason: reasons.join("; "), remedy: "See docs/runtimes/microvm.md" };
@@ -91,6 +96,12 @@ function counterKhz(): number | null {
   } catch (error) {
     throw new Error(`no /proc/cpuinfo: ${messageOf(error)}`, { cause: error });
   }
+}
+
+function hintFor(reason: string): string {
+  return /kvm: Permission denied/u.test(reason)
+    ? "; monitors run as users of their own, so /dev/kvm has to be for a group: chgrp kvm /dev/kvm; chmod 660 /dev/kvm"
+    : "";
 }
 
 function adviceFor({ monitor, cgroups }: MicrovmHost): readonly string[] {

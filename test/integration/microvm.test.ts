@@ -1,0 +1,251 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, suite, test } from "node:test";
+
+import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
+import type { Limits } from "../../src/domain/limits.ts";
+import type { Package } from "../../src/domain/package.ts";
+import { diskImage } from "../../src/packages/disk-image.ts";
+import { sandboxNamePrefix } from "../../src/sandbox/cgroup/owner.ts";
+import { createMicrovmDriver } from "../../src/sandbox/drivers/microvm/create-microvm-driver.ts";
+import { cpioOf } from "../../src/sandbox/drivers/microvm/cpio.ts";
+import { openMachine } from "../../src/sandbox/drivers/microvm/open.ts";
+import { setUp } from "../../src/sandbox/drivers/microvm/set-up.ts";
+import type { Driver, Ending } from "../../src/sandbox/driver.ts";
+import { openRig } from "../../src/sandbox/testing/rig.ts";
+import type { Rig } from "../../src/sandbox/testing/rig.ts";
+import { baseRoot } from "../fixtures/base-root.ts";
+import { debianKernel } from "../fixtures/debian-kernel.ts";
+import { whyNoMachine } from "../fixtures/debian-machine.ts";
+import { eventually } from "../fixtures/eventually.ts";
+
+const MiB = 1024 * 1024;
+/** Everything is emulated here. */
+const LIMITS: Partial<Limits> = { startMs: 60_000, wallMs: 30_000, memoryBytes: 96 * MiB, tmpBytes: 8 * MiB };
+const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
+const NORMALIZER = `
+import json, os, time
+runs = 0
+def run(meta, raw):
+    global runs
+    runs += 1
+    wish = raw.decode()
+    if wish == "hang":
+        while True: time.sleep(1)
+    if wish == "fill the disk":
+        with open("/tmp/full", "wb") as file:
+            while True: file.write(bytes(65536))
+    if wish == "eat":
+        eaten = []
+        while True: eaten.append(bytearray(os.urandom(1024) * 1024))
+    seen = {"runs": runs, "year": time.gmtime().tm_year, "random": os.urandom(8).hex()}
+    yield {"object_type": "Network", "name": json.dumps(seen)}
+`;
+
+suite("microvm", { skip: whyNoMachine() ?? false }, () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "whiskers-microvm-"));
+  const stateDirectory = path.join(folder, "state");
+  let rig: Rig;
+  let driver: Driver;
+  let pkg: Package;
+  before(async () => {
+    mkdirSync(path.join(folder, "package"));
+    writeFileSync(path.join(folder, "package/normalize.py"), NORMALIZER);
+    rig = openRig();
+    driver = createMicrovmDriver({
+      stateDirectory,
+      sdkFolder: SDK_FOLDER,
+      diskImage,
+      kernel: await debianKernel(),
+    });
+    pkg = await pythonPackage(path.join(folder, "package"));
+  });
+  after(async () => {
+    await rig[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const run = (wish: string, state: "fork" | "fresh" | "reuse", limits: Partial<Limits> = {}) =>
+    rig.run(pkg, { driver, state, limits: { ...LIMITS, ...limits }, raws: [rig.raw(wish)] });
+
+  test("state reuse: one process; a full disk fails a run, and no more", async () => {
+    const first = await run("look", "reuse");
+    assert.deepEqual(first.outcome, { status: "succeeded" });
+    assert.equal(seenBy(first.output).runs, 1);
+    assert.equal(seenBy(first.output).year, new Date().getUTCFullYear(), "the machine knows the time");
+    const full = await run("fill the disk", "reuse");
+    assert.equal(full.timingsMs.open, 0, "the same machine");
+    assert.ok(full.outcome.status === "failed" && full.outcome.code === "normalizer-raised");
+    assert.match(full.outcome.message, /No space left|File too large/u);
+    assert.equal(seenBy((await run("look", "reuse")).output).runs, 3);
+  });
+
+  test("state fork: a child of one loaded process for each run; a guest that hangs is ended", async () => {
+    const [first, second] = [await run("look", "fork"), await run("look", "fork")];
+    assert.deepEqual([seenBy(first.output).runs, seenBy(second.output).runs], [1, 1]);
+    assert.notEqual(seenBy(first.output).random, seenBy(second.output).random);
+    assert.equal(second.timingsMs.open, 0);
+    const hung = await run("hang", "fork", { wallMs: 1000 });
+    assert.ok(hung.outcome.status === "failed" && hung.outcome.code === "time-limit");
+    // The one of the test before waits for another run.
+    await eventually("the machine is gone", () => monitors().length === 1);
+  });
+
+  test("a guest that needs more memory than its own limit is told apart, and costs nobody else", async () => {
+    const { outcome } = await run("eat", "fresh");
+    assert.ok(outcome.status === "failed" && outcome.code === "memory-limit", JSON.stringify(outcome));
+  });
+
+  test("a monitor that is killed from outside is the platform's fault, and leaves nothing", async () => {
+    const running = run("hang", "fresh", { wallMs: 60_000, memoryBytes: 97 * MiB });
+    const killed = assert.rejects(running, {
+      code: "sandbox-failed",
+      message: /the monitor was ended by SIGKILL while the guest ran/u,
+    });
+    // Once it runs; before that it is a boot that failed.
+    const isLarge = (pid: number): boolean => memoryOf(pid) > 100 * MiB;
+    await eventually("the machine runs", () => monitors("-m 209M").some(isLarge));
+    const pid = monitors("-m 209M").find(isLarge) ?? 0;
+    process.kill(pid, "SIGKILL");
+    await killed;
+    assert.deepEqual(monitors("-m 209M"), []);
+  });
+
+  test("machines that do not boot say why, and keep their console", { concurrency: true }, async (t) => {
+    const found = await setUp({
+      stateDirectory,
+      sdkFolder: SDK_FOLDER,
+      diskImage,
+      kernel: await debianKernel(),
+    });
+    assert.ok(found.available);
+    const { host } = found;
+    const ending = async (initramfs: string, startMs = 60_000): Promise<Ending> => {
+      const sandbox = await openMachine(
+        {
+          entries: [],
+          disks: { files: [], placeOf: (source) => source },
+          command: { argv: ["/bin/sh"], env: {} },
+          relayed: false,
+        },
+        { limits: { ...DEFAULT_LIMITS, ...LIMITS, startMs }, files: [] },
+        { ...host, initramfs },
+      );
+      sandbox.output.resume();
+      sandbox.errors.resume();
+      try {
+        return await sandbox.ended;
+      } finally {
+        await sandbox.close();
+      }
+    };
+    const withInit = (name: string, lines: string): string => {
+      const busybox = readFileSync("/usr/bin/busybox");
+      const file = path.join(folder, `${name}.cpio`);
+      const init = `#!/bin/busybox sh\n${lines}\n`;
+      writeFileSync(
+        file,
+        cpioOf([
+          { path: "bin", mode: 0o040_755, content: Buffer.alloc(0) },
+          { path: "dev", mode: 0o040_755, content: Buffer.alloc(0) },
+          { path: "bin/busybox", mode: 0o100_755, content: busybox },
+          { path: "dev/console", mode: 0o100_644, content: Buffer.alloc(0) },
+          { path: "init", mode: 0o100_755, content: Buffer.from(init) },
+        ]),
+      );
+      return file;
+    };
+    await Promise.all([
+      t.test("an init that ends", async () => {
+        const { runtimeError } = await ending(withInit("ends", "exit 3"));
+        assert.match(runtimeError ?? "", /the kernel could not start the initramfs: Attempted to kill init/u);
+        const file = /its console: (\S+)$/u.exec(runtimeError ?? "")?.[1] ?? "";
+        assert.match(readFileSync(file, "utf8"), /Kernel panic/u);
+      }),
+      t.test("a machine that does not come to its init in time", async () => {
+        const { runtimeError } = await ending(withInit("hangs", "busybox sleep 1000"), 6000);
+        assert.match(
+          runtimeError ?? "",
+          /did not boot in time: its kernel and init were not there within 6000 ms/u,
+        );
+      }),
+      t.test("what is no kernel for the monitor", async () => {
+        const text = path.join(folder, "text");
+        writeFileSync(text, "no kernel at all\n".repeat(100));
+        const sandbox = await openMachine(
+          {
+            entries: [],
+            disks: { files: [], placeOf: (source) => source },
+            command: { argv: ["/bin/sh"], env: {} },
+            relayed: false,
+          },
+          { limits: { ...DEFAULT_LIMITS, ...LIMITS, startMs: 5000 }, files: [] },
+          { ...host, kernel: { ...host.kernel, file: text } },
+        );
+        const { runtimeError } = await sandbox.ended;
+        await sandbox.close();
+        assert.match(
+          runtimeError ?? "",
+          /QEMU \d.* ended with status \d+ before the kernel said anything: ./su,
+        );
+      }),
+    ]);
+  });
+});
+
+async function pythonPackage(folder: string): Promise<Package> {
+  return {
+    digest: `sha256:${"9".repeat(64)}`,
+    root: await baseRoot("python:3.11"),
+    dependencies: null,
+    folder,
+    manifest: {
+      id: "looks",
+      name: "looks",
+      description: null,
+      version: null,
+      consumes: [],
+      produces: [],
+      guest: { kind: "python", version: "3.11", module: "normalize", callable: "run" },
+      limits: {},
+      schema: "openkat/1",
+      dependencies: null,
+      onInvalid: "fail",
+    },
+  };
+}
+
+interface Seen {
+  readonly runs: number;
+  readonly year: number;
+  readonly random: string;
+}
+
+function seenBy(output: string): Seen {
+  const [line = ""] = output.split("\n");
+  return JSON.parse((JSON.parse(line) as { name: string }).name) as Seen;
+}
+
+/** Processes of QEMU that this process started, with these arguments among theirs. */
+function monitors(withArguments = ""): readonly number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+        const isQemu = argv[0]?.includes("qemu-system") === true;
+        return (
+          isQemu &&
+          argv.some((one) => one.startsWith(sandboxNamePrefix())) &&
+          argv.join(" ").includes(withArguments)
+        );
+      } catch {
+        return false;
+      }
+    });
+}
+
+function memoryOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
+}
