@@ -5,7 +5,7 @@ import { closeSync, openSync, statSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
 
 import { shellThatCloses } from "../inherited-descriptors.ts";
-import { send } from "../signals.ts";
+import { send, SIGNAL_BASE, signalName } from "../signals.ts";
 import { quote } from "../subprocess/quote.ts";
 import type { Machine, MachineEnd, Monitor, RunningMachine } from "./monitor.ts";
 import { Tail } from "./tail.ts";
@@ -103,7 +103,9 @@ class QemuMachine implements RunningMachine {
       // Not `close`: a guest may have printed what nobody reads.
       child.once("exit", (exitCode, signal) => {
         setImmediate(() => {
-          resolve({ exitCode, signal, complaint: complaint.text.trim() });
+          // bubblewrap tells as a shell does how what it started was ended.
+          const by = signal ?? signalName((exitCode ?? 0) - SIGNAL_BASE);
+          resolve({ exitCode: by === null ? exitCode : null, signal: by, complaint: complaint.text.trim() });
         });
       });
     });
