@@ -222,6 +222,7 @@ async function pythonPackage(folder: string): Promise<Package> {
       produces: [],
       guest: { kind: "python", version: "3.11", module: "normalize", callable: "run" },
       limits: {},
+      runtime: null,
       schema: "openkat/1",
       dependencies: null,
       onInvalid: "fail",
