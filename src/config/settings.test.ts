@@ -17,6 +17,7 @@ suite("readSettings", () => {
       roots: "auto",
       dockerHost: null,
       dockerRuntime: null,
+      microvmKernel: null,
       python: null,
     });
     assert.equal(readSettings({ DOCKER_HOST: "unix:///a.sock" }).dockerHost, "unix:///a.sock");

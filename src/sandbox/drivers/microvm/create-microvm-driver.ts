@@ -37,6 +37,7 @@ class MicrovmDriver implements Driver {
   readonly name = "microvm";
   readonly capabilities: Capabilities = {
     isolates: true,
+    ownKernel: true,
     memoryLimit: true,
     fork: true,
     roots: true,
