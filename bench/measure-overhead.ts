@@ -24,6 +24,10 @@ export interface OverheadOptions {
   readonly rounds: number;
   /** Warm runs per round. */
   readonly runs: number;
+  /** Guests to measure; both when not given. */
+  readonly languages?: readonly ("python" | "javascript")[];
+  /** Measured in the same rounds. */
+  readonly beside?: readonly Measured[];
 }
 
 /** Milliseconds of one way to run the same small normalizer. */
@@ -36,7 +40,7 @@ export interface OverheadRow {
   readonly ms: Distribution;
 }
 
-interface Measured {
+export interface Measured {
   readonly row: Omit<OverheadRow, "ms">;
   /** Milliseconds of every run of one round. */
   measure(): Promise<readonly number[]>;
@@ -127,6 +131,7 @@ async function everyWay(
       ["python", python],
       ["javascript", javascript],
     ] as const) {
+      if (options.languages?.includes(language) === false) continue;
       if (!capabilities.guests.includes(language)) continue;
       if (capabilities.isolates) {
         ways.push({
@@ -151,7 +156,7 @@ async function everyWay(
       }
     }
   }
-  return ways;
+  return [...ways, ...(options.beside ?? [])];
 }
 
 function callPython(how: "call" | "fork", options: OverheadOptions, folder: string): readonly number[] {

@@ -22,6 +22,8 @@ import type { IsolationReport } from "./isolation-table.ts";
 import { judgeAttack } from "./judge-attack.ts";
 import { forget, leftovers, observe } from "./observed-driver.ts";
 import type { ObservedDriver } from "./observed-driver.ts";
+import { showsWeakness, withWeakness } from "./weaknesses.ts";
+import type { Weakness, Weaknesses } from "./weaknesses.ts";
 import { KeepingSink, metaOf, runAttack, writeRaw } from "./run-attack.ts";
 import type { AttackRun } from "./run-attack.ts";
 
@@ -44,14 +46,18 @@ export interface HostileSuiteOptions {
   readonly skip?: string | undefined;
   /** Names of attacks; all when not given. */
   readonly only?: readonly string[] | undefined;
+  /** What is known not to be held as elsewhere: weaknesses.ts. */
+  readonly weaknesses?: Weaknesses | undefined;
+  /** What a start may take, and what a run may take over its limits, milliseconds; for what starts and ends slowly. */
+  readonly slow?: { readonly startMs: number; readonly overMs: number } | undefined;
 }
 
 /** How one attack ended under one state policy; what docs/isolation.md is made of. */
 export interface AttackResult {
   readonly attack: string;
   readonly state: StatePolicy;
-  readonly result: "held" | "failed" | "skipped";
-  /** Why it was skipped or failed; how it ended when it was held. */
+  readonly result: "held" | "weaker" | "failed" | "skipped";
+  /** Why it was skipped or failed; how it ended when it was held; which weakness of the runtime let it get further. */
   readonly detail: string;
 }
 
@@ -90,8 +96,11 @@ export function hostileSuite(
             t.skip(reason);
             return;
           }
+          const weakness = options.weaknesses?.[attack.name];
           try {
-            note("held", (await tryAttack(attack, state, stage)).join(", then "));
+            const { endings, isWeaker } = await tryAttack(attack, state, stage, weakness, options.slow);
+            if (weakness !== undefined && isWeaker) note("weaker", weakness.why);
+            else note("held", endings.join(", then "));
           } catch (error) {
             note("failed", error instanceof Error ? error.message : String(error));
             throw error;
@@ -144,9 +153,22 @@ async function openStage(makeDriver: (stateDirectory: string) => Driver, root: R
   };
 }
 
-async function tryAttack(attack: Attack, state: StatePolicy, stage: Stage): Promise<readonly string[]> {
+interface Tried {
+  readonly endings: readonly string[];
+  /** It got as far as the weakness lets it. */
+  readonly isWeaker: boolean;
+}
+
+async function tryAttack(
+  attack: Attack,
+  state: StatePolicy,
+  stage: Stage,
+  weakness: Weakness | undefined,
+  slow: HostileSuiteOptions["slow"],
+): Promise<Tried> {
   const { driver, targets, honest } = stage;
-  const limits: Limits = { ...ATTACK_LIMITS, ...attack.limits };
+  const startMs = slow?.startMs ?? ATTACK_LIMITS.startMs;
+  const limits: Limits = { ...ATTACK_LIMITS, startMs, ...attack.limits };
   const root =
     attack.root === undefined
       ? rootFor(attack.name, stage.root)
@@ -164,7 +186,7 @@ async function tryAttack(attack: Attack, state: StatePolicy, stage: Stage): Prom
     await driver.prepare(pkg);
     runs.push(await runAttack(sandboxes, pkg, options, targets, 1, attack.rawBytes));
     if (attack.secondEnds !== undefined) runs.push(await runAttack(sandboxes, pkg, options, targets, 2));
-    judgeAttack(attack, runs, limits, targets);
+    judgeAttack(withWeakness(attack, weakness), runs, limits, targets, slow?.overMs);
   } catch (error) {
     note(error);
   }
@@ -178,7 +200,11 @@ async function tryAttack(attack: Attack, state: StatePolicy, stage: Stage): Prom
   }
   if (troubles.length === 1) throw troubles[0];
   if (troubles.length > 1) throw new AggregateError(troubles, troubles.map(String).join("\n"));
-  return runs.map((run) => run.evidence.ending);
+  const evidence = runs.map((run) => run.evidence);
+  return {
+    endings: evidence.map(({ ending }) => ending),
+    isWeaker: weakness !== undefined && evidence.some((one) => showsWeakness(one, weakness)),
+  };
 }
 
 /** The root has Python and a shell; JavaScript runs on what the machine has. */

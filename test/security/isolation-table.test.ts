@@ -4,6 +4,8 @@ import path from "node:path";
 import { describe, it } from "node:test";
 
 import { ATTACKS } from "./attacks.ts";
+import { WEAKNESSES_OF_GVISOR, WEAKNESSES_OF_GVISOR_BY_AN_ENGINE } from "./weaknesses.ts";
+import type { Weaknesses } from "./weaknesses.ts";
 import { ISOLATION_MD, plannedRuns, readReports, renderIsolation } from "./isolation-table.ts";
 
 describe("docs/isolation.md", () => {
@@ -22,6 +24,22 @@ describe("docs/isolation.md", () => {
       assert.deepEqual(
         results.filter((one) => one.result === "failed"),
         [],
+      );
+    });
+  }
+});
+
+describe("what docs/isolation.md calls weaker", () => {
+  const known: Readonly<Record<string, Weaknesses>> = {
+    "oci (runsc)": WEAKNESSES_OF_GVISOR,
+    "docker (runsc)": WEAKNESSES_OF_GVISOR_BY_AN_ENGINE,
+  };
+  for (const { driver, results } of readReports()) {
+    it(`is a known weakness of ${driver}`, () => {
+      const told = results.filter((one) => one.result === "weaker");
+      assert.deepEqual(
+        told.map(({ attack, detail }) => [attack, detail]),
+        told.map(({ attack }) => [attack, known[driver]?.[attack]?.why]),
       );
     });
   }

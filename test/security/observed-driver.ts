@@ -1,5 +1,6 @@
 import { closeSync, globSync, openSync, readdirSync } from "node:fs";
-import type { Driver, Sandbox } from "../../src/sandbox/driver.ts";
+import type { Package } from "../../src/domain/package.ts";
+import type { Driver, Prepared, Sandbox } from "../../src/sandbox/driver.ts";
 import { describeProcess, listProcesses, pidNamespaceOf, readOrNull, withDescendants } from "./processes.ts";
 import type { ProcessId } from "./processes.ts";
 
@@ -23,6 +24,7 @@ export interface Watched {
 
 export function observe(driver: Driver): ObservedDriver {
   const opened: Watched[] = [];
+  const preparing = new WeakMap<Package, Promise<Prepared>>();
   let turn: Promise<unknown> = Promise.resolve();
   /** One at a time: new children of ours are then this one's. */
   const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
@@ -38,8 +40,15 @@ export function observe(driver: Driver): ObservedDriver {
     },
     opened,
     probe: () => driver.probe(),
-    // It may compile the package, in a sandbox that is not among those that are opened.
-    prepare: (pkg) => inTurn(() => driver.prepare(pkg)),
+    // It may compile the package, in a sandbox that is not among those that are opened. Who has done so does not wait.
+    prepare: (pkg) => {
+      let one = preparing.get(pkg);
+      if (one === undefined) {
+        one = inTurn(() => driver.prepare(pkg));
+        preparing.set(pkg, one);
+      }
+      return one;
+    },
     open: (prepared, request) =>
       inTurn(async () => {
         const before = new Set(listProcesses().map((one) => one.pid));

@@ -1,7 +1,4 @@
-/**
- * The hostile suite against the `oci` driver, on what the machine has. Not yet against runsc: docs/runtimes/oci.md says
- * what of it is known not to hold there.
- */
+/** The hostile suite against the `oci` driver, on what the machine has. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -9,20 +6,18 @@ import path from "node:path";
 import type { Driver } from "../../src/sandbox/driver.ts";
 import { createOciDriver } from "../../src/sandbox/drivers/oci/create-oci-driver.ts";
 import { hostileSuite } from "./hostile-suite.ts";
+import { triedByDefault } from "./tried-by-default.ts";
+import { GVISOR } from "./weaknesses.ts";
 
-const RUNTIMES = [
-  { runtime: "runc", sharesKernel: true },
-  { runtime: "crun", sharesKernel: true },
-] as const;
+const RUNTIMES = ["runc", "crun", "runsc"] as const;
 
-for (const { runtime, sharesKernel } of RUNTIMES) {
-  const skip = await whyUnavailable(runtime);
-  const only = process.env["WHISKERS_ATTACKS"]?.split(",");
+for (const runtime of RUNTIMES) {
+  const isSlow = runtime === "runsc";
   hostileSuite(`oci (${runtime})`, (stateDirectory) => makeDriver(runtime, stateDirectory), {
-    sharesKernel,
-    skip,
-    // Names of attacks, by commas: for work on one of them.
-    only,
+    sharesKernel: !isSlow,
+    skip: await whyUnavailable(runtime),
+    only: triedByDefault(isSlow),
+    ...(isSlow ? GVISOR : {}),
   });
 }
 

@@ -6,6 +6,7 @@ import path from "node:path";
 import type { Driver } from "../../src/sandbox/driver.ts";
 import { createSubprocessDriver } from "../../src/sandbox/drivers/subprocess/create-subprocess-driver.ts";
 import { hostileSuite } from "./hostile-suite.ts";
+import { triedByDefault } from "./tried-by-default.ts";
 
 const VARIANTS = ["bubblewrap", "util-linux"] as const;
 
@@ -13,8 +14,7 @@ for (const variant of VARIANTS) {
   hostileSuite(`subprocess (${variant})`, (stateDirectory) => makeDriver(variant, stateDirectory), {
     sharesKernel: true,
     skip: await whyUnavailable(variant),
-    // Names of attacks, by commas: for work on one of them.
-    only: process.env["WHISKERS_ATTACKS"]?.split(","),
+    only: triedByDefault(false),
   });
 }
 

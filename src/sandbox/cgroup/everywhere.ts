@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { accessSync, constants, readFileSync, readdirSync } from "node:fs";
 import path from "node:path/posix";
 
 import { killPids, readPids, removeCgroup } from "./control-files.ts";
@@ -9,7 +9,8 @@ import { findOwnFolders } from "./hierarchies.ts";
  * makes one in each.
  */
 export async function removeEverywhere(isWanted: (name: string) => boolean): Promise<void> {
-  for (const parent of ownFolders()) {
+  // Where this user may make none, there are none of his.
+  for (const parent of ownFolders().filter(isWritable)) {
     for (const name of namesIn(parent)) {
       if (!isWanted(name)) continue;
       const folder = path.join(parent, name);
@@ -25,6 +26,15 @@ function ownFolders(): readonly string[] {
     readFileSync("/proc/self/cgroup", "utf8"),
     readFileSync("/proc/self/mountinfo", "utf8"),
   );
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function namesIn(folder: string): readonly string[] {

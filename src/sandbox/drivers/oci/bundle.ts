@@ -16,13 +16,24 @@ export interface BundleParts {
   readonly command: GuestCommand;
   readonly limits: Limits;
   /** Users of the host that root and the guest's user of the container are; null: no user namespace. */
-  readonly users: { readonly root: number; readonly guest: number } | null;
+  readonly users: ContainerUsers | null;
   /** Relative to that of the runtime; null: the runtime makes none. */
   readonly cgroupsPath: string | null;
   /** The runtime has a kernel of its own, whose /dev is its own matter. */
   readonly ownKernel: boolean;
+  /** What no cgroup limits, as limits of a process: how many of its user, and data of each, bytes. Null: not set. */
+  readonly processes: number | null;
+  readonly dataBytes: number | null;
   /** Mount points of this machine, for what lies below a folder that is shown. */
   readonly mountPoints: readonly string[];
+}
+
+/** `guest` null: the container's root is the guest's user, for there is only one. */
+export interface ContainerUsers {
+  readonly root: number;
+  /** When it has another number. */
+  readonly rootGroup?: number;
+  readonly guest: number | null;
 }
 
 const STACK_BYTES = 8 * 1024 * 1024;
@@ -53,6 +64,7 @@ const READ_ONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"];
  */
 export function bundleConfig(parts: BundleParts): object {
   const { command, limits, users } = parts;
+  const user = users?.guest === null ? 0 : INSIDE_ID;
   const none: readonly string[] = [];
   return {
     ociVersion: "1.0.2",
@@ -60,7 +72,7 @@ export function bundleConfig(parts: BundleParts): object {
     root: { path: parts.rootFolder, readonly: true },
     process: {
       terminal: false,
-      user: { uid: INSIDE_ID, gid: INSIDE_ID, additionalGids: [] },
+      user: { uid: user, gid: user, additionalGids: [] },
       args: command.argv,
       env: Object.entries(command.env).map(([name, value]) => `${name}=${value}`),
       cwd: INSIDE.package,
@@ -78,13 +90,13 @@ export function bundleConfig(parts: BundleParts): object {
         rlimit("RLIMIT_NOFILE", limits.openFiles),
         rlimit("RLIMIT_FSIZE", limits.tmpBytes),
         rlimit("RLIMIT_STACK", STACK_BYTES),
-        // Where the kernel that counts them is the sandbox's own; elsewhere the cgroup does.
-        ...(parts.ownKernel ? [rlimit("RLIMIT_NPROC", limits.processes)] : []),
+        ...(parts.processes === null ? [] : [rlimit("RLIMIT_NPROC", parts.processes)]),
+        ...(parts.dataBytes === null ? [] : [rlimit("RLIMIT_DATA", parts.dataBytes)]),
       ],
       oomScoreAdj: OOM_SCORE,
     },
     mounts: [
-      ...mountsOf(parts),
+      ...mountsOf(parts, user),
       ...parts.files.map(({ name, source }) => bind(source, path.join(INSIDE.files, name), false)),
     ],
     linux: {
@@ -92,8 +104,8 @@ export function bundleConfig(parts: BundleParts): object {
       ...(users === null
         ? {}
         : {
-            uidMappings: mappingsOf(users.root, users.guest),
-            gidMappings: mappingsOf(users.root, users.guest),
+            uidMappings: mappingsOf(users, users.root),
+            gidMappings: mappingsOf(users, users.rootGroup ?? users.root),
           }),
       ...(parts.cgroupsPath === null ? {} : { cgroupsPath: parts.cgroupsPath }),
       resources: { devices: [{ allow: false, access: "rwm" }] },
@@ -109,10 +121,10 @@ function rlimit(type: string, value: number): object {
   return { type, soft: value, hard: value };
 }
 
-function mappingsOf(root: number, guest: number): readonly object[] {
+function mappingsOf({ guest }: ContainerUsers, root: number): readonly object[] {
   return [
     { containerID: 0, hostID: root, size: 1 },
-    { containerID: INSIDE_ID, hostID: guest, size: 1 },
+    ...(guest === null ? [] : [{ containerID: INSIDE_ID, hostID: guest, size: 1 }]),
   ];
 }
 
@@ -122,7 +134,7 @@ function seccomp(): object {
 }
 
 /** In the order of the view: a parent comes before what is in it. Links are in the root already. */
-function mountsOf({ entries, mountPoints, ownKernel }: BundleParts): readonly object[] {
+function mountsOf({ entries, mountPoints, ownKernel }: BundleParts, user: number): readonly object[] {
   const dev = {
     destination: "/dev",
     type: "tmpfs",
@@ -159,8 +171,8 @@ function mountsOf({ entries, mountPoints, ownKernel }: BundleParts): readonly ob
                 "nosuid",
                 "nodev",
                 "mode=0700",
-                `uid=${INSIDE_ID}`,
-                `gid=${INSIDE_ID}`,
+                `uid=${user}`,
+                `gid=${user}`,
                 `size=${entry.bytes}`,
                 `nr_inodes=${TMPFS_INODES}`,
               ],

@@ -37,6 +37,8 @@ export interface OciHost extends ViewHost {
   readonly stage: Stage;
   /** Containers are put into a user namespace. */
   readonly userNamespace: boolean;
+  /** We are root: containers get users of their own. Else theirs is ours. */
+  readonly isRoot: boolean;
   readonly nsenter: string;
   /** Descriptors that children of this process would inherit. */
   readonly inherited: readonly number[];
@@ -78,6 +80,7 @@ export async function findBase(options: OciOptions): Promise<OciBase> {
     cgroups: openCgroups(),
     ids: new SandboxIds(),
     stage: new Stage(),
+    isRoot: process.geteuid?.() === 0,
     nsenter: findAll("nsenter", searchPath)[0] ?? "nsenter",
     inherited: inheritedDescriptors(),
     etcFolder: await makeEtcFolder(stateDirectory, draftName),

@@ -27,8 +27,8 @@ export async function initEntries(
   const name = createHash("sha256")
     .update(await readFile(shell))
     .digest("hex");
-  // gVisor's kernel runs nothing that it may not read, and has no /proc/PID/mem.
-  const mode = runtime.ownKernel ? 0o755 : 0o711;
+  // gVisor's kernel runs nothing that it may not read, and has no /proc/PID/mem. Its owner may be who runs it.
+  const mode = runtime.ownKernel ? 0o755 : 0o111;
   const copy = path.join(folder, `${name}-${mode.toString(8)}`);
   if (!(await exists(copy))) {
     const draft = path.join(folder, `.${draftName}`);

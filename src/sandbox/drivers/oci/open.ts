@@ -19,6 +19,7 @@ import type { LaunchCommand, PreparedView } from "../../view/view-host.ts";
 import { shellThatCloses } from "../inherited-descriptors.ts";
 import { CgroupMeter, WatchdogMeter } from "../meter.ts";
 import { bundleConfig } from "./bundle.ts";
+import type { ContainerUsers } from "./bundle.ts";
 import type { OciHost } from "./host.ts";
 import { sourcesOf } from "./sources-of.ts";
 import { underInit } from "./init.ts";
@@ -58,13 +59,13 @@ export async function openContainer(
   const { limits, files } = request;
   const { runtime } = host;
   const name = host.nextName();
-  const id = host.userNamespace ? host.ids.take() : null;
+  const id = host.userNamespace && host.isRoot ? host.ids.take() : null;
   const bundle = path.join(host.bundles, name);
   let cgroup: Cgroup | null = null;
   const release = async (): Promise<void> => {
     await cgroup?.remove();
     // It does so itself, unless it was killed.
-    if (runtime.makesCgroup) await removeEverywhere((one) => one === runtimeCgroup(name));
+    if (runtime.makesCgroup && host.isRoot) await removeEverywhere((one) => one === runtimeCgroup(name));
     await removeFiles(host, name);
     host.ids.release(id);
   };
@@ -81,7 +82,7 @@ export async function openContainer(
       id: name,
       host,
       child,
-      cgroup: runtime.makesCgroup ? cgroup : null,
+      cgroup: runtime.makesCgroup && host.isRoot ? cgroup : null,
       runtimeCgroup: runtimeCgroup(name),
       meter: cgroup === null ? new WatchdogMeter(limits.memoryBytes) : new CgroupMeter(cgroup),
       logFile: path.join(bundle, "log"),
@@ -132,6 +133,7 @@ async function makeBundle(
   const skeleton = await makeSkeleton(host.roots, entries, [INSIDE.files], targets);
   if (host.userNamespace)
     await host.stage.add([skeleton, ...sourcesOf(entries), ...placed.map((one) => one.source)]);
+  const has = (controller: "memory" | "pids"): boolean => host.cgroups?.controllers.has(controller) === true;
   const config = bundleConfig({
     rootFolder: host.stage.placeOf(skeleton),
     entries: withLimits(entries, limits).map((entry) =>
@@ -140,12 +142,25 @@ async function makeBundle(
     files: placed.map((file) => ({ name: file.name, source: host.stage.placeOf(file.source) })),
     command: { env: command.env, argv: underInit(command.argv, entries, host.runtime) },
     limits,
-    users: id === null ? null : { root: ROOT_ID, guest: id },
-    cgroupsPath: host.runtime.makesCgroup ? runtimeCgroup(name) : null,
+    users: host.userNamespace ? usersOf(id) : null,
+    cgroupsPath: host.runtime.makesCgroup && host.isRoot ? runtimeCgroup(name) : null,
     ownKernel: host.runtime.ownKernel,
+    // Where the kernel that counts them is the sandbox's own, or no cgroup does.
+    processes: host.runtime.ownKernel
+      ? limits.processes
+      : has("pids")
+        ? null
+        : limits.processes + host.runtime.ownProcesses,
+    dataBytes: has("memory") ? null : limits.memoryBytes + (command.reservedBytes ?? 0),
     mountPoints: await mountPoints(),
   });
   await writeFile(path.join(bundle, "config.json"), JSON.stringify(config));
+}
+
+/** An ordinary user has no other users to give away than himself. */
+function usersOf(id: number | null): ContainerUsers {
+  if (id !== null) return { root: ROOT_ID, guest: id };
+  return { root: process.geteuid?.() ?? 0, rootGroup: process.getegid?.() ?? 0, guest: null };
 }
 
 async function mountPoints(): Promise<readonly string[]> {
@@ -163,7 +178,8 @@ async function start(
   host: OciHost,
 ): Promise<ChildProcess> {
   const { runtime, stage, inherited } = host;
-  const enter = runtime.makesCgroup ? [] : (cgroup?.procsFiles ?? []);
+  // What a runtime that may make none starts stays where it is itself.
+  const enter = runtime.makesCgroup && host.isRoot ? [] : (cgroup?.procsFiles ?? []);
   const closes = [...(stage.fd === null ? [] : [STAGE_FD]), ...inherited.filter((fd) => fd > STATUS_FD)];
   const script = [
     "set -e",

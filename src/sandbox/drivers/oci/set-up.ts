@@ -71,8 +71,11 @@ function variantsOf(runtime: Runtime): readonly Variant[] {
     }));
   }
   const without = { runtime, userNamespace: false };
-  // Both as root: an ordinary user cannot do without.
-  return runtime.userNamespace ? [{ runtime, userNamespace: true }, without] : [without];
+  if (!runtime.userNamespace) return [without];
+  // An ordinary user cannot do without.
+  return process.geteuid?.() === 0
+    ? [{ runtime, userNamespace: true }, without]
+    : [{ runtime, userNamespace: true }];
 }
 
 function describe({ version, platform }: Runtime): string {
@@ -89,12 +92,12 @@ function remedyFor(reasons: readonly string[]): string {
   if (reasons.some((reason) => /cgroup/u.test(reason)))
     return "Read what the runtime says of cgroups: crun before 1.9 refuses the hybrid of version 1 and 2; runc does not.";
   if (process.geteuid?.() !== 0)
-    return "Run as root, or give this user a range of ids (/etc/subuid, /etc/subgid; apt-get install uidmap).";
+    return "Allow user namespaces to this user (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0) for runc; gVisor and Kata need root.";
   return `Read what the runtime says. ${INSTALL}`;
 }
 
 function adviceFor(
-  { runtime, cgroups, userNamespace }: OciHost,
+  { runtime, cgroups, userNamespace, isRoot }: OciHost,
   reasons: readonly string[],
 ): readonly string[] {
   return [
@@ -103,6 +106,9 @@ function adviceFor(
       ? []
       : ["install runsc (gVisor): containers of it have a kernel of their own, and start more slowly"]),
     ...(runtime.ownKernel || userNamespace ? [] : ["containers are in no user namespace here"]),
+    ...(isRoot
+      ? []
+      : ["not run by root: all containers belong to this user; as root each would have a user of its own"]),
     ...(cgroups === null
       ? ["no cgroup is writable: memory is limited by a watchdog, CPU time not at all"]
       : []),
