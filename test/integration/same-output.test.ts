@@ -4,9 +4,14 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { it } from "node:test";
+import { after, it } from "node:test";
+
+import { startDockerEngine, whyNoDockerEngine } from "../fixtures/docker-engine.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
+
+const engine = whyNoDockerEngine() === undefined ? await startDockerEngine() : null;
+after(() => engine?.close());
 
 /** What every runtime is compared with; `inline` isolates nothing and is only a name here. */
 const RUNTIMES: readonly Readonly<Record<string, string>>[] = [
@@ -15,6 +20,9 @@ const RUNTIMES: readonly Readonly<Record<string, string>>[] = [
   { WHISKERS_RUNTIME: "subprocess", WHISKERS_SUBPROCESS: "util-linux" },
   { WHISKERS_RUNTIME: "oci", WHISKERS_OCI_RUNTIME: "runc" },
   { WHISKERS_RUNTIME: "oci", WHISKERS_OCI_RUNTIME: "runsc" },
+  ...(engine === null
+    ? []
+    : [{ WHISKERS_RUNTIME: "docker", WHISKERS_DOCKER_HOST: `unix://${engine.socket}` }]),
 ];
 
 /** One example of each kind of guest. */

@@ -1,15 +1,11 @@
 /** Attacks that slow runtimes are tried with in every test run; WHISKERS_TEST_ATTACKS=all tries all of them. */
 const QUICK: readonly string[] = [
-  "network-families",
   "read-host-files",
-  "inherited-descriptors",
   "write-outside",
   "fork-bomb",
   "memory-bytearray",
   "syscalls",
   "parent-memory",
-  "mounts",
-  "frame-giant",
 ];
 
 /** Names of attacks for `hostileSuite`, from WHISKERS_TEST_ATTACKS: `all`, or names by commas; undefined: all. */
