@@ -91,6 +91,7 @@ suite("trust policy", () => {
         { match: "registry.example/team/*", keys: ["b.pub"] },
         { match: "registry.example/**", unsigned: "allow" },
         { match: "docker.io/library/*", unsigned: "allow" },
+        { match: "ports.example:5000/*", unsigned: "allow" },
       ],
     });
     const matchOf = (text: string): string | undefined => ruleFor(policy, parseReference(text))?.match;
@@ -98,8 +99,9 @@ suite("trust policy", () => {
     assert.equal(matchOf("registry.example/team/other"), "registry.example/team/*");
     assert.equal(matchOf("registry.example/team/a/b"), "registry.example/**");
     assert.equal(matchOf("debian"), "docker.io/library/*");
+    assert.equal(matchOf("ports.example:5000/a"), "ports.example:5000/*");
     for (const other of [
-      "registryxexample/team/secret",
+      "portsxexample:5000/a",
       "registry.example:5000/a",
       "evil.example/registry.example/team/x",
       "docker.io/other/x",
