@@ -153,7 +153,7 @@ suite("trust", { skip }, () => {
     return spawnSync(WHISKERS, args, {
       encoding: "utf8",
       env: { PATH: process.env["PATH"], HOME: folder, WHISKERS_HOME: at("home"), ...env },
-      timeout: 60_000,
+      timeout: 300_000,
     });
   }
 

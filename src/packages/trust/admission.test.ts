@@ -25,7 +25,7 @@ import { signImage } from "./sign-image.ts";
 const NEVER = new AbortController().signal;
 const LAYER = tarArchive([{ name: "a", content: "1" }]);
 
-suite("admission", { timeout: 60_000 }, () => {
+suite("admission", { timeout: 600_000 }, () => {
   const [own, other] = [keyPair("own.pub"), keyPair("other.pub")];
   const rule = (differences: Partial<ImageRule> = {}): ImageRule => ({
     match: "**",

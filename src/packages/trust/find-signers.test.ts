@@ -30,9 +30,8 @@ import { registrySignatures } from "./signature-source.ts";
 import { makeBundle, SIGSTORE_BUNDLE } from "./sigstore-bundle.ts";
 import { makeSimpleSignature, SIMPLE_SIGNING, signatureTag } from "./simple-signing.ts";
 
-const TIMES = { connectMs: 1000, silentMs: 300, wholeMs: 500, leastBytes: 1000, windowMs: 300, retryMs: 1 };
 const NEVER = new AbortController().signal;
-const timeout = 20_000;
+const timeout = 120_000;
 
 /** Lists what refers to a digest, as registries do that have the API. */
 const withReferrers: Trick = ({ url = "" }, response, { manifests }) => {
@@ -59,7 +58,7 @@ const withReferrers: Trick = ({ url = "" }, response, { manifests }) => {
   return true;
 };
 
-suite("signatures", { timeout: 60_000 }, () => {
+suite("signatures", { timeout: 600_000 }, () => {
   let folder = "";
   let store: ImageStore;
   let image: Descriptor;
@@ -246,7 +245,7 @@ suite("signatures", { timeout: 60_000 }, () => {
 
   async function pushed(t: TestContext, trick: Trick): Promise<There> {
     const registry = await startNastyRegistry(trick);
-    const client = openRegistryClient(REGISTRY_OPTIONS, TIMES);
+    const client = openRegistryClient(REGISTRY_OPTIONS, { retryMs: 1 });
     t.after(async () => {
       await client.close();
       await registry[Symbol.asyncDispose]();
