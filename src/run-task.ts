@@ -10,6 +10,7 @@ import type { Records } from "./domain/record.ts";
 import type { Receipt, Run } from "./domain/run.ts";
 import type { Task } from "./domain/task.ts";
 import type { Catalogue } from "./packages/catalogue.ts";
+import type { DebugChannel } from "./sandbox/link.ts";
 import type { RecordSink } from "./sandbox/record-sink.ts";
 import type { RunOptions, Sandboxes } from "./sandbox/sandboxes.ts";
 import { startPhaseClock } from "./telemetry/phase-clock.ts";
@@ -27,6 +28,8 @@ export interface Stages {
 export interface Fetched {
   readonly raw: Raw;
   readonly meta: NormalizerMeta;
+  /** Not given: it is not debugged. */
+  readonly debug?: DebugChannel | undefined;
 }
 
 interface Collector extends RecordSink {
@@ -47,10 +50,10 @@ export async function runTask(
 ): Promise<Run> {
   const clock = startPhaseClock();
   const pkg = await clock.time("package", () => stages.catalogue.open(task.package));
-  const { raw, meta } = await clock.time("fetch", () => stages.fetch(task, pkg.manifest, signal));
+  const { raw, meta, debug } = await clock.time("fetch", () => stages.fetch(task, pkg.manifest, signal));
   const collector = stages.collect(pkg.manifest, { ...pkg.manifest.limits, ...options.limits });
   const result = await clock.time("prepare", () =>
-    stages.sandboxes.run(pkg, options, { meta, raws: [raw] }, collector, signal),
+    stages.sandboxes.run(pkg, options, { meta, raws: [raw], debug }, collector, signal),
   );
   const records = await clock.time("validate", () => collector.finish());
   const outcome = judge(result, records, pkg.manifest);

@@ -3,11 +3,13 @@ import { Buffer } from "node:buffer";
 
 export const RUN = 0x01;
 export const RAW = 0x02;
+export const DEBUG_IN = 0x04;
 export const READY = 0x10;
 export const RECORDS = 0x11;
 export const LOG = 0x12;
 export const DONE = 0x13;
 export const FAILED = 0x14;
+export const DEBUG_OUT = 0x16;
 
 export const PAYLOAD_MAX_BYTES = 16 * 1024 * 1024;
 const HEADER_BYTES = 9;

@@ -10,6 +10,7 @@ import { RunOutput } from "./run-output.ts";
 import { VERSION } from "./version.ts";
 
 interface Request {
+  readonly debug?: boolean;
   readonly meta: object;
   readonly raws: readonly {
     readonly id: string;
@@ -28,10 +29,13 @@ interface Request {
  */
 export class Guest {
   readonly #stream: GuestStream;
+  readonly #debug: ((run: number) => Promise<void>) | null;
   #output: RunOutput | null = null;
 
-  constructor(stream: GuestStream) {
+  /** @param debug waits for a debugger; null: there can be none */
+  constructor(stream: GuestStream, debug: ((run: number) => Promise<void>) | null = null) {
     this.#stream = stream;
+    this.#debug = debug;
   }
 
   /**
@@ -62,6 +66,7 @@ export class Guest {
       const request = parseRequest(text);
       const raws = await this.#readRaws(request, header.run);
       try {
+        if (request.debug === true) await this.#debug?.(header.run);
         normalizer ??= await load();
       } catch (error) {
         await this.#stream.write(encodeFrame(FAILED, header.run, failurePayload(error, true)));

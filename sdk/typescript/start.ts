@@ -7,6 +7,7 @@
 import { stripTypeScriptTypes } from "node:module";
 import { Readable } from "node:stream";
 
+import type { FrameLock } from "./debug.ts";
 import { descriptorStream } from "./descriptor-stream.ts";
 import { BadInput } from "./frames.ts";
 import { Guest } from "./guest.ts";
@@ -18,7 +19,21 @@ const printed = process.stderr;
 Object.defineProperty(process, "stdout", { get: () => printed, configurable: true });
 Object.defineProperty(process, "stdin", { get: () => Readable.from([]), configurable: true });
 
-const guest = new Guest(descriptorStream(0, 1));
+let lock: FrameLock | null = null;
+const stream = descriptorStream(0, 1);
+const guest = new Guest(
+  {
+    fill: (target) => stream.fill(target),
+    write: (bytes) => {
+      if (lock === null) return stream.write(bytes);
+      lock.hold(() => void stream.write(bytes));
+    },
+  },
+  async (run) => {
+    const { waitForDebugger } = await import("./debug.ts");
+    lock = await waitForDebugger({ input: 0, output: 1, run, folder: process.env["WHISKERS_PACKAGE"] ?? "" });
+  },
+);
 
 // Whatever ends the process in the middle of a run is said to the host first.
 process.on("beforeExit", () => {

@@ -5,6 +5,7 @@ import type { Run } from "../domain/run.ts";
 import type { Input } from "../raw/input.ts";
 import { type MetaOverrides, normalizerMeta } from "../raw/normalizer-meta.ts";
 import { runTask, type Stages } from "../run-task.ts";
+import type { DebugChannel } from "../sandbox/link.ts";
 import type { RunOptions } from "../sandbox/sandboxes.ts";
 
 /** What the runs of one command have in common. */
@@ -18,10 +19,15 @@ export interface RunSetting {
 }
 
 /** Runs a package on one raw file that a person gave. @throws WhiskersError as `runTask` */
-export function runInput(input: Input, setting: RunSetting, signal: AbortSignal): Promise<Run> {
+export function runInput(
+  input: Input,
+  setting: RunSetting,
+  signal: AbortSignal,
+  debug?: DebugChannel,
+): Promise<Run> {
   const { reference, manifest, stages, options, overrides } = setting;
   const meta = normalizerMeta(input, manifest, overrides);
-  const fetched = { raw: rawOf(input, meta), meta };
+  const fetched = { raw: rawOf(input, meta), meta, debug };
   const task = { id: meta.id, package: reference, raw: input.name };
   return runTask(task, { ...stages, fetch: () => Promise.resolve(fetched) }, options, signal);
 }

@@ -1,10 +1,11 @@
 import type { Run } from "../domain/run.ts";
-import { ERRORS } from "../errors.ts";
+import { ERRORS, WhiskersError } from "../errors.ts";
 import { openInputs } from "../raw/open-inputs.ts";
 import { flag, textOption } from "./arguments.ts";
 import { chooseInputs } from "./choose-inputs.ts";
 import type { Arguments, Command, Context } from "./command.ts";
 import { errorDocument } from "./complain.ts";
+import { debugRun } from "./debug/debug-run.ts";
 import { openStages } from "./open-stages.ts";
 import { HtmlReport } from "./report/html/html-report.ts";
 import { JsonDocument } from "./report/json-document.ts";
@@ -30,6 +31,9 @@ OpenKAT lets you download, or - for standard input; any number of them.
   --mime TYPE          mime type of the inputs; may be given several times
   --meta FILE          the whole meta of the input: a NormalizerMeta or RawDataMeta as JSON
   --report FILE        also write one HTML page with everything, raw files beside what came of them
+  --debug              stop where the normalizer begins, without a time limit: pdb on this terminal for Python,
+                       a port for debuggers of Node.js for JavaScript; the sandbox stays as it is
+  --inspect-port PORT  that port; default 9229, 0 for any
   --watch              run again whenever a file of package or inputs is saved, and show what changed; with
                        --json one JSON object a line
   --all                also raw files of a download whose mime types the normalizer does not consume
@@ -47,6 +51,8 @@ Exit codes: 0 every run succeeded, 1 a normalizer failed, hit a limit or was rej
     json: { type: "boolean" },
     full: { type: "boolean" },
     watch: { type: "boolean" },
+    debug: { type: "boolean" },
+    "inspect-port": { type: "string" },
     all: { type: "boolean" },
     "input-ooi": { type: "string" },
     meta: { type: "string" },
@@ -65,6 +71,8 @@ async function run(args: Arguments, context: Context): Promise<number> {
   const setting = { reference, paths, options, overrides, all: flag(args, "all"), page };
   const full = flag(args, "full");
   const isJson = flag(args, "json");
+  const isDebugged = flag(args, "debug");
+  if (isDebugged) checkDebugging(args);
   if (flag(args, "watch")) {
     return watchRuns(setting, context, isJson ? new WatchLines(context.out) : new WatchText(context, full));
   }
@@ -74,12 +82,17 @@ async function run(args: Arguments, context: Context): Promise<number> {
   );
   const { manifest } = await stages.catalogue.open(reference);
   const chosen = chooseInputs(inputs, paths, manifest, overrides, setting.all);
-  const report = isJson ? new JsonDocument(context.out) : new TextReport(context, chosen, full);
+  const report = isJson
+    ? new JsonDocument(context.out)
+    : new TextReport(isDebugged ? withoutStatusLine(context) : context, chosen, full);
   await using html = page === null ? null : await HtmlReport.open(page, manifest, chosen);
   let exitCode = 0;
   try {
     for (const input of chosen.inputs) {
-      const done = await runInput(input, { ...setting, manifest, stages }, context.signal);
+      const one = { ...setting, manifest, stages };
+      const done = isDebugged
+        ? await debugRun(chosen, { ...one, port: inspectPort(args) }, context)
+        : await runInput(input, one, context.signal);
       if (context.signal.aborted) break;
       await report.add(input.name, done);
       await html?.add(input, done);
@@ -95,6 +108,28 @@ async function run(args: Arguments, context: Context): Promise<number> {
   await report.end();
   await html?.end();
   return exitCode;
+}
+
+/** @throws WhiskersError `usage` */
+function checkDebugging(args: Arguments): void {
+  if (flag(args, "watch")) throw new WhiskersError("usage", "--debug and --watch exclude each other");
+  if (args.positionals.includes("-"))
+    throw new WhiskersError("usage", "--debug: standard input is for the debugger, not for a raw file");
+}
+
+/** @throws WhiskersError `usage` */
+function inspectPort(args: Arguments): number {
+  const text = textOption(args, "inspect-port") ?? "9229";
+  if (/^\d{1,5}$/u.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new WhiskersError(
+    "usage",
+    `--inspect-port is ${JSON.stringify(text)}: expected a port, or 0 for any`,
+  );
+}
+
+/** The terminal belongs to the debugger. */
+function withoutStatusLine(context: Context): Context {
+  return { ...context, errTerminal: { ...context.errTerminal, isTty: false } };
 }
 
 function exitCodeOf({ outcome }: Run): number {

@@ -7,7 +7,7 @@ import { WhiskersError } from "../errors.ts";
 import { decideOutcome } from "./decide-outcome.ts";
 import type { Cause } from "./decide-outcome.ts";
 import type { Driver, Ending, Prepared } from "./driver.ts";
-import type { Opened, RunEnd } from "./link.ts";
+import type { DebugChannel, Opened, RunEnd } from "./link.ts";
 import type { Lease, LeaseRequest, Pool } from "./pool.ts";
 import { readUsage, UNKNOWN_USAGE } from "./read-usage.ts";
 import type { RecordSink } from "./record-sink.ts";
@@ -32,6 +32,7 @@ export interface RunRequest {
   readonly meta: NormalizerMeta;
   /** One in the normal case; the first is the one that `meta` describes. */
   readonly raws: readonly Raw[];
+  readonly debug?: DebugChannel | undefined;
 }
 
 export interface ConductRequest extends RunRequest {
@@ -144,7 +145,7 @@ function run(
   signal: AbortSignal,
 ): Promise<Cause<RunEnd>> {
   const { wallMs } = request.limits;
-  const end = lease.link.run({ meta: request.meta, raws: request.raws, sink });
+  const end = lease.link.run({ meta: request.meta, raws: request.raws, sink, debug: request.debug });
   return firstCause(lease, end, wallMs, `it was not done within ${wallMs} ms`, signal);
 }
 

@@ -4,11 +4,13 @@ import { Buffer } from "node:buffer";
 export const FRAME = {
   run: 0x01,
   raw: 0x02,
+  debugIn: 0x04,
   ready: 0x10,
   records: 0x11,
   log: 0x12,
   done: 0x13,
   failed: 0x14,
+  debugOut: 0x16,
 } as const;
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
@@ -54,8 +56,8 @@ export function encodeFrame(kind: FrameKind, run: number, payload: Uint8Array): 
 }
 
 const KINDS_FROM: Readonly<Record<"guest" | "host", readonly FrameKind[]>> = {
-  guest: [FRAME.ready, FRAME.records, FRAME.log, FRAME.done, FRAME.failed],
-  host: [FRAME.run, FRAME.raw],
+  guest: [FRAME.ready, FRAME.records, FRAME.log, FRAME.done, FRAME.failed, FRAME.debugOut],
+  host: [FRAME.run, FRAME.raw, FRAME.debugIn],
 };
 
 /**

@@ -167,3 +167,37 @@ function checkRaws(raws: readonly Raw[], frames: readonly Frame[]): void {
   }
   assert.deepEqual([...sums], expected);
 }
+
+test("what a debugger says counts only where somebody debugs", async () => {
+  const said: Said[] = [
+    [FRAME.debugOut, 1, "(Pdb) "],
+    [FRAME.done, 1, '{"records":0}'],
+    [FRAME.debugOut, 1, "late"],
+  ];
+  const { end } = await converse(bytesOf(said));
+  assert.deepEqual(end, {
+    kind: "broken",
+    code: "protocol-violation",
+    message: "a `debug-out` frame when nobody was debugging it",
+  });
+
+  const { link, input, output } = openLink();
+  output.write(bytesOf([READY]));
+  await link.opened;
+  const heard: string[] = [];
+  const channel = {
+    receive: (payload: Buffer) => heard.push(payload.toString()),
+    attach: (send: (text: string) => void) => {
+      send("c\n");
+      output.end(bytesOf(said));
+    },
+  };
+  const debugged = link.run({ meta: META, raws: [], sink: new CollectingSink(), debug: channel });
+  assert.deepEqual(await debugged, { kind: "done" });
+  assert.deepEqual(heard, ["(Pdb) ", "late"]);
+  const frames = new FrameDecoder("host").push(input.read() as Buffer);
+  const [run, raw, typed] = [...frames];
+  assert.equal(JSON.parse(String(run?.payload))["debug"], true);
+  assert.equal(raw?.kind, FRAME.raw);
+  assert.deepEqual([typed?.kind, String(typed?.payload)], [FRAME.debugIn, "c\n"]);
+});

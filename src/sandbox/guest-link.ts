@@ -19,11 +19,13 @@ const SETTLE_MS = 500;
 const FRAME_NAMES: Readonly<Record<FrameKind, string>> = {
   [FRAME.run]: "run",
   [FRAME.raw]: "raw",
+  [FRAME.debugIn]: "debug-in",
   [FRAME.ready]: "ready",
   [FRAME.records]: "records",
   [FRAME.log]: "log",
   [FRAME.done]: "done",
   [FRAME.failed]: "failed",
+  [FRAME.debugOut]: "debug-out",
 };
 
 type Answer = { readonly kind: "done" } | Failed;
@@ -152,6 +154,9 @@ export class GuestLink implements Link {
         input.uncork();
       }
       await sending;
+      run.work.debug?.attach((payload) => {
+        if (this.#current === run && this.#state === "running") write(FRAME.debugIn, Buffer.from(payload));
+      });
     } catch (error) {
       if (this.#current === run) this.#end({ kind: "thrown", error });
     }
@@ -242,9 +247,14 @@ export class GuestLink implements Link {
         else this.#answer(failed, run);
         return;
       }
+      case FRAME.debugOut:
+        if (run.work.debug === undefined) this.#break(outOfTurn(frame, "nobody was debugging it"));
+        else run.work.debug.receive(frame.payload);
+        return;
       case FRAME.ready:
       case FRAME.run:
       case FRAME.raw:
+      case FRAME.debugIn:
         this.#break(outOfTurn(frame, "a run was under way"));
         return;
     }
@@ -282,6 +292,11 @@ export class GuestLink implements Link {
   }
 
   #onSettlingFrame(frame: Frame, run: CurrentRun): void {
+    if (frame.kind === FRAME.debugOut && run.work.debug !== undefined) {
+      // Its debugger runs beside it, and has more to tell.
+      run.work.debug.receive(frame.payload);
+      return;
+    }
     if (frame.kind !== FRAME.ready) {
       this.#break(outOfTurn(frame, "it had answered already"));
       return;
@@ -355,7 +370,8 @@ function runPayload(work: RunWork): Buffer {
     size: sizeBytes,
     mime_types: mimeTypes,
   }));
-  return Buffer.from(JSON.stringify({ protocol: PROTOCOL, meta: work.meta, raws }));
+  const debug = work.debug === undefined ? {} : { debug: true };
+  return Buffer.from(JSON.stringify({ protocol: PROTOCOL, meta: work.meta, raws, ...debug }));
 }
 
 function countLines(payload: Buffer): number {

@@ -36,6 +36,19 @@ export interface RunWork {
   readonly meta: NormalizerMeta;
   readonly raws: readonly Raw[];
   readonly sink: RecordSink;
+  /** Given: a debugger is attached before the normalizer is loaded. */
+  readonly debug?: DebugChannel | undefined;
+}
+
+/**
+ * Who drives the debugger of a guest: text of a terminal for Python, one message of the Chrome DevTools Protocol at a time
+ * for JavaScript.
+ */
+export interface DebugChannel {
+  /** What the guest's debugger says. Untrusted. */
+  receive(payload: Buffer): void;
+  /** The run was handed over: `send` says something to its debugger, until the run is over. An empty text ends the input. */
+  attach(send: (text: string) => void): void;
 }
 
 export type Opened =

@@ -272,7 +272,8 @@ function unfulfilled({ manifest }: Package, wish: string, cause: unknown): Whisk
 /** Why a driver cannot run a package, whatever the machine; null: it can. */
 function cannotRun({ capabilities }: Driver, { manifest, root, loadsLate }: Package): string | null {
   const { kind } = manifest.guest;
-  if (loadsLate === true && capabilities.lateCode !== true) return "does not see code that comes late";
+  if (loadsLate === true && capabilities.lateCode !== true)
+    return "starts no guest before its code is loaded";
   if (!capabilities.guests.includes(kind)) return `cannot run ${kind} guests`;
   if (root !== null && !capabilities.roots) return `cannot run a package on a root such as ${root.name}`;
   if (root === null && capabilities.needsRoot === true)

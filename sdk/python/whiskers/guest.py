@@ -88,6 +88,10 @@ def _serve_package(fd_in, fd_out):
         run = next_run(reader, fd_out)
         if run is None:
             os._exit(0)
+        if run[1].get("debug"):
+            from .debugger import Debugged
+
+            function = Debugged(function, reader, fd_out, run[0])
         execute(function, fd_out, *run)
         if state == "fresh":
             os._exit(0)
