@@ -31,11 +31,11 @@ OpenKAT lets you download, or - for standard input; any number of them.
   --mime TYPE          mime type of the inputs; may be given several times
   --meta FILE          the whole meta of the input: a NormalizerMeta or RawDataMeta as JSON
   --report FILE        also write one HTML page with everything, raw files beside what came of them
-  --debug              stop where the normalizer begins, without a time limit: pdb on this terminal for Python,
-                       a port for debuggers of Node.js for JavaScript; the sandbox stays as it is
+  --debug              stop where the normalizer begins, without a time limit: pdb on this terminal
+                       for Python, a port for debuggers of Node.js for JavaScript
   --inspect-port PORT  that port; default 9229, 0 for any
-  --watch              run again whenever a file of package or inputs is saved, and show what changed; with
-                       --json one JSON object a line
+  --watch              run again whenever a file of package or inputs is saved, and show what changed;
+                       with --json one JSON object a line
   --all                also raw files of a download whose mime types the normalizer does not consume
 ${RUN_OPTIONS_HELP}
 
