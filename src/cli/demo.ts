@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { openDatabase } from "../db/open-database.ts";
+import { isPlain } from "../domain/package.ts";
 import type { Manifest } from "../domain/package.ts";
 import type { Task } from "../domain/task.ts";
 import { ERRORS, WhiskersError } from "../errors.ts";
@@ -154,7 +155,7 @@ async function reasonToLeaveOut(
   signal: AbortSignal,
 ): Promise<string | null> {
   try {
-    if (pair.pkg.manifest.guest.kind !== "command") {
+    if (!isPlain(pair.pkg.manifest.guest)) {
       await stages.sandboxes.warm(pair.pkg, options, 1, signal);
       return null;
     }

@@ -11,6 +11,7 @@ import { createInlineDriver } from "../sandbox/drivers/inline/create-inline-driv
 import { createMicrovmDriver } from "../sandbox/drivers/microvm/create-microvm-driver.ts";
 import { createOciDriver } from "../sandbox/drivers/oci/create-oci-driver.ts";
 import { createSubprocessDriver } from "../sandbox/drivers/subprocess/create-subprocess-driver.ts";
+import { createWasmDriver } from "../sandbox/drivers/wasm/create-wasm-driver.ts";
 import { SDK_FOLDER } from "./sdk-folder.ts";
 import { openPackages } from "./open-packages.ts";
 import type { PoolOptions } from "../sandbox/pool.ts";
@@ -39,6 +40,7 @@ export function openStages(
       createOciDriver({ ...common, runtime: ociRuntime }),
       createDockerDriver({ ...docker, runtime: dockerRuntime }),
       createMicrovmDriver({ ...common, diskImage, kernel: microvmKernel }),
+      createWasmDriver({ ...common, around: subprocess }),
       createInlineDriver(common),
     ],
     openVariant: (driver, variant) => {

@@ -42,7 +42,21 @@ export type Guest =
       readonly argv: readonly string[];
       /** Base root that it asks for; not given: what the machine has. */
       readonly root?: "plain" | "php";
+    }
+  | {
+      /** A command of WASI preview 1. */
+      readonly kind: "wasm";
+      /** Module in the package's folder, relative, `/` as separator. */
+      readonly file: string;
+      readonly args: readonly string[];
+      /** It is of the plain form; else it speaks the guest protocol. */
+      readonly plain: boolean;
     };
+
+/** Whether it is of the plain form, which runs once per run: protocol/README.md. */
+export function isPlain(guest: Guest): boolean {
+  return guest.kind === "command" || (guest.kind === "wasm" && guest.plain);
+}
 
 /** What happens to the memory of a run when it ends. DESIGN: `fresh` < `fork` < `reuse` in reuse. */
 export type StatePolicy = "fresh" | "fork" | "reuse";

@@ -14,6 +14,7 @@ const ENVIRONMENTS = [
   "command",
   "none",
   "plain",
+  "wasm",
 ] as const;
 
 /** Module of OpenKAT's own normalizers, and the function in it. */
@@ -28,7 +29,7 @@ const JAVASCRIPT_ENTRYPOINT =
   /^(?<file>[^:\u0000-\u001f]{1,255}\.(?:ts|mts|cts|js|mjs|cjs))(?::(?<export>[\p{L}_$][\p{L}\p{N}_$]*))?$/u;
 const PHP_ENTRYPOINT =
   /^(?<file>[^:\u0000-\u001f]{1,255}\.php)(?::(?<callable>\\?[A-Za-z_]\w*(?:\\[A-Za-z_]\w*)*))?$/u;
-const EXPECTED = '"python", "python:3.11", "node", "php", "program" or "command"';
+const EXPECTED = '"python", "python:3.11", "node", "php", "wasm", "program" or "command"';
 
 /** Whether a normalizer.json is one of OpenKAT's own, which says nothing of how it is run. */
 export function isOpenKatManifest(json: Readonly<Record<string, unknown>>): boolean {
@@ -72,6 +73,8 @@ export function parseGuest(json: Readonly<Record<string, unknown>>, complain: Co
       return commandGuest(entrypoint, complain);
     case "plain":
       return { ...commandGuest(entrypoint, complain), root: name };
+    case "wasm":
+      return wasmGuest(entrypoint, complain);
     default:
       throw complain("environment", environment, `${EXPECTED}${didYouMean(name, ENVIRONMENTS)}`);
   }
@@ -144,6 +147,20 @@ function phpGuest(
     );
   }
   return { kind: "php", version, file, callable: found["callable"] ?? "run" };
+}
+
+/** As for PHP: a list is a program of the plain form. */
+function wasmGuest(entrypoint: unknown, complain: Complaint): Guest {
+  const [module, ...args] = Array.isArray(entrypoint) ? programArguments(entrypoint, complain) : [entrypoint];
+  const file = posix.normalize(typeof module === "string" ? module : "");
+  if (!/^[^\u0000-\u001f]{1,255}\.wasm$/u.test(file) || file.startsWith("../") || posix.isAbsolute(file)) {
+    throw complain(
+      "entrypoint",
+      entrypoint,
+      'a module of this folder that ends in .wasm, such as "normalizer.wasm", or a list of it and its arguments for a program of the plain form',
+    );
+  }
+  return { kind: "wasm", file, args: args as readonly string[], plain: Array.isArray(entrypoint) };
 }
 
 function commandGuest(entrypoint: unknown, complain: Complaint): Guest & { readonly kind: "command" } {

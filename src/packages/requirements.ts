@@ -49,6 +49,7 @@ const FITTING: Readonly<Record<Guest["kind"], Ecosystem | null>> = {
   php: "composer",
   program: null,
   command: null,
+  wasm: null,
 };
 
 const LOCK_FILE_OF: Readonly<Record<Ecosystem, string>> = {

@@ -1,6 +1,7 @@
 import type { Limits } from "../domain/limits.ts";
 import type { NormalizerMeta } from "../domain/meta.ts";
 import type { Models, Outcome, RunResult, Usage } from "../domain/outcome.ts";
+import { isPlain } from "../domain/package.ts";
 import type { StatePolicy } from "../domain/package.ts";
 import type { Raw } from "../domain/raw.ts";
 import { WhiskersError } from "../errors.ts";
@@ -85,7 +86,7 @@ export async function conduct(
       cause,
       ending,
       lease.link.logs.lastErrorLine,
-      isPlain(request),
+      isPlainRun(request),
       heapIsFull,
       request.limits,
     );
@@ -245,14 +246,14 @@ async function readErrorsToEnd(lease: Lease): Promise<void> {
 
 function leaseRequest(request: ConductRequest): LeaseRequest {
   const { driver, prepared, limits, state } = request;
-  const files = isPlain(request)
+  const files = isPlainRun(request)
     ? [{ name: "meta.json", content: Buffer.from(JSON.stringify(request.meta)) }]
     : [];
   return { driver, prepared, limits, state, files };
 }
 
-function isPlain(request: ConductRequest): boolean {
-  return request.prepared.pkg.manifest.guest.kind === "command";
+function isPlainRun(request: ConductRequest): boolean {
+  return isPlain(request.prepared.pkg.manifest.guest);
 }
 
 function neverStarted(request: ConductRequest, error: WhiskersError, startedAtMs: number): RunResult {

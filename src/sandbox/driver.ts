@@ -32,6 +32,9 @@ export interface Driver {
    * @throws WhiskersError `sandbox-failed`
    */
   open(prepared: Prepared, request: OpenRequest): Promise<Sandbox>;
+
+  /** Ends what it keeps between sandboxes. Every sandbox is closed by then. Idempotent. Absent: it keeps nothing. */
+  close?(): Promise<void>;
 }
 
 export interface Capabilities {
@@ -47,6 +50,8 @@ export interface Capabilities {
   readonly roots: boolean;
   /** It can run no other packages: nothing of what the machine has is to be seen in it. */
   readonly needsRoot?: boolean;
+  /** A fresh sandbox costs so little that it is the default. Absent: it does not. */
+  readonly cheapFresh?: boolean;
   /** Kinds of guest that it can start. */
   readonly guests: readonly Guest["kind"][];
   /** What is put into a package's folder is seen in a sandbox that is open: `Package.loadsLate`. Absent: not. */

@@ -97,6 +97,11 @@ export function guestCommand(
         argv: programArgv(guest.argv, paths),
         env: { ...common, ...libraryEnv(pkg, paths), WHISKERS_META: paths.metaFile },
       };
+    case "wasm":
+      return {
+        argv: [guest.file, ...guest.args],
+        env: { ...common, ...(guest.plain ? { WHISKERS_META: paths.metaFile } : {}) },
+      };
   }
 }
 

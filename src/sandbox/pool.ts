@@ -1,5 +1,6 @@
 import type { Limits } from "../domain/limits.ts";
 import type { Usage } from "../domain/outcome.ts";
+import { isPlain } from "../domain/package.ts";
 import type { StatePolicy } from "../domain/package.ts";
 import { WhiskersError } from "../errors.ts";
 import type { Driver, OpenRequest, Prepared, Sandbox } from "./driver.ts";
@@ -127,7 +128,7 @@ export class Pool {
   async warm(request: LeaseRequest, count: number, signal: AbortSignal): Promise<number> {
     const key = keyOf(request);
     const idle = this.#idleByKey.get(key)?.length ?? 0;
-    if (request.prepared.pkg.manifest.guest.kind === "command") return idle;
+    if (isPlain(request.prepared.pkg.manifest.guest)) return idle;
     const opening = Array.from({ length: Math.max(0, count - idle) }, () =>
       this.#openAhead(key, request, signal),
     );
@@ -225,7 +226,7 @@ export class Pool {
     for (const stream of [sandbox.input, sandbox.output, sandbox.errors]) stream.on("error", () => {});
     const { manifest, loadsLate = false } = prepared.pkg;
     const link =
-      manifest.guest.kind === "command"
+      isPlain(manifest.guest)
         ? new PlainLink(sandbox, limits)
         : new GuestLink(sandbox, limits, loadsLate);
     return { key, sandbox, link, limits, state, runs: 0, cpuMs: 0, peakBytes: null, idleSinceMs: 0 };

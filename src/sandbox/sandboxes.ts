@@ -119,8 +119,9 @@ class PooledSandboxes implements Sandboxes {
     return Promise.all(this.#drivers.map(async (driver) => ({ driver, probe: await this.#probe(driver) })));
   }
 
-  close(): Promise<void> {
-    return this.#pool.close();
+  async close(): Promise<void> {
+    await this.#pool.close();
+    await Promise.all(this.#drivers.map((driver) => driver.close?.()));
   }
 
   async #plan(pkg: Package, options: RunOptions): Promise<RunPlan> {
@@ -128,8 +129,8 @@ class PooledSandboxes implements Sandboxes {
     const driver = await this.#chooseFor(pkg, options);
     const guestForks = this.#cannotFork.has(pkg.digest) ? false : null;
     const wanted = options.state ?? "auto";
-    const state = wanted === "auto" ? strongestWarm(driver.capabilities, guestForks, guest.kind) : wanted;
-    checkState(state, driver, guest.kind);
+    const state = wanted === "auto" ? strongestWarm(driver.capabilities, guestForks, guest) : wanted;
+    checkState(state, driver, guest);
     const prepared = await this.#prepare(driver, pkg);
     const limits = { ...DEFAULT_LIMITS, ...pkg.manifest.limits, ...definedOnly(options.limits) };
     return { driver, prepared, limits, state };

@@ -20,6 +20,7 @@ import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
 import type { Limits } from "../../src/domain/limits.ts";
 import type { Guest, Package, Root } from "../../src/domain/package.ts";
 import { WhiskersError } from "../../src/errors.ts";
+import { assemble, CONTRACT_MODULES } from "../fixtures/wasm-modules.ts";
 import type { Driver, Ending, OpenRequest, Sandbox } from "../../src/sandbox/driver.ts";
 import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
 import { CollectingSink, META } from "../../src/sandbox/testing/rig.ts";
@@ -75,7 +76,7 @@ export function driverContract(
     const test = (title: string, run: (bench: Bench, t: TestContext) => Promise<void>): void => {
       it(title, async (t) => {
         if (only !== undefined && !only.titles.some((part) => title.includes(part))) t.skip(only.otherwise);
-        else if (bench.unavailable === null) await run(bench, t);
+        else if (bench.unavailable === null) await run(bench, t).catch(skipIf(t));
         else if (mustWork) assert.fail(bench.unavailable);
         else t.skip(bench.unavailable);
       });
@@ -94,24 +95,28 @@ export function driverContract(
     test("prepare names what is missing and where it was looked for", async ({ driver, command }) => {
       const python = command(["true"], { kind: "python", version: "3.79", module: "n", callable: "run" });
       const php = command(["true"], { kind: "php", version: "9.9", file: "n.php", callable: "run" });
-      for (const pkg of [python, php, command(["no-such-program-here"])]) {
+      const wasm = command([], { kind: "wasm", file: "no-such-program-here.wasm", args: [], plain: true });
+      const program = command([], { kind: "command", argv: ["no-such-program-here"] });
+      for (const pkg of [python, php, program, wasm]) {
         if (!driver.capabilities.guests.includes(pkg.manifest.guest.kind)) continue;
         await assert.rejects(driver.prepare(pkg), (error) => {
           assert.ok(error instanceof WhiskersError);
           assert.equal(error.code, "environment-missing");
           assert.match(error.message, /3\.79|9\.9|no-such-program-here/u);
-          assert.match(error.message, /\/bin/u);
+          assert.match(error.message, pkg === wasm ? /looked for it in/u : /\/bin/u);
           return true;
         });
       }
     });
 
-    test("prepare is idempotent and names the environment", async ({ driver, python: pkg }) => {
+    test("prepare is idempotent and names the environment", async ({ driver, python, command }) => {
+      const isWasm = driver.capabilities.guests.includes("wasm");
+      const pkg = isWasm ? command([], "nothing") : python;
       const [one, two] = [await driver.prepare(pkg), await driver.prepare(pkg)];
       assert.deepEqual(one.environment, two.environment);
-      assert.equal(one.environment.name, pkg.root?.name ?? "python");
+      assert.equal(one.environment.name, pkg.root?.name ?? pkg.manifest.guest.kind);
       if (pkg.root !== null) assert.equal(one.environment.digest, pkg.root.digest);
-      assert.match(one.environment.version, /^3\.\d+\.\d+$/u);
+      assert.match(one.environment.version, isWasm ? /WASI preview 1/u : /^3\.\d+\.\d+$/u);
       assert.equal(two.pkg, pkg);
     });
 
@@ -174,6 +179,7 @@ export function driverContract(
 
     for (const kind of ["python", "javascript"] as const) {
       test(`a ${kind} guest finds what the package depends on`, async ({ driver, withDependencies }, t) => {
+        if (!driver.capabilities.guests.includes(kind)) throw new NotTried(`it starts no ${kind} guests`);
         const pkg = withDependencies(kind);
         if (driver.capabilities.needsRoot === true && pkg.root === null) {
           t.skip(`it needs a root, and this suite has none for ${kind}`);
@@ -193,7 +199,7 @@ export function driverContract(
       const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));
       const { output, errors, ending } = await runCommand(
         driver,
-        command(["sh", "-c", "cat; echo warning >&2"]),
+        command(["sh", "-c", "cat; echo warning >&2"], "echo"),
         {
           input: bytes,
         },
@@ -204,11 +210,12 @@ export function driverContract(
     });
 
     test("the guest's exit code and signal are told as they were", async ({ driver, command }) => {
-      const end = async (script: string): Promise<Ending> =>
-        (await runCommand(driver, command(["sh", "-c", script]))).ending;
-      assert.equal((await end("exit 0")).exitCode, 0);
-      assert.equal((await end("exit 7")).exitCode, 7);
-      assert.equal((await end("exit 127")).exitCode, 127);
+      const end = async (script: string, module?: [string, ...string[]]): Promise<Ending> =>
+        (await runCommand(driver, command(["sh", "-c", script], module))).ending;
+      assert.equal((await end("exit 0", ["nothing"])).exitCode, 0);
+      assert.equal((await end("exit 7", ["exit", "7"])).exitCode, 7);
+      assert.equal((await end("exit 127", ["exit", "x"])).exitCode, 127);
+      if (!driver.capabilities.guests.includes("command")) return;
       assert.equal((await end("kill -9 $$")).signal, "SIGKILL");
       assert.equal((await end("kill -11 $$")).signal, "SIGSEGV");
       assert.equal((await end("kill -15 $$")).signal, "SIGTERM");
@@ -216,13 +223,13 @@ export function driverContract(
 
     test("a guest cannot pass its own failure off as the runtime's", async ({ driver, command }) => {
       const script = `echo '{"exit-code": 0, "started": false}' >&3; echo 'bwrap: cannot make a sandbox' >&2; exit 1`;
-      const { ending } = await runCommand(driver, command(["sh", "-c", `(${script}) 2>&1; exit 1`]));
+      const { ending } = await runCommand(driver, command(["sh", "-c", `(${script}) 2>&1; exit 1`], "blames"));
       assert.deepEqual(ending, { exitCode: 1, signal: null, outOfMemory: false, runtimeError: null });
     });
 
     test("files are placed for the guest to read", async ({ driver, command }) => {
       const content = Buffer.from(JSON.stringify({ filler: "x".repeat(300_000) }));
-      const { output, ending } = await runCommand(driver, command(["sh", "-c", 'cat "$WHISKERS_META"']), {
+      const { output, ending } = await runCommand(driver, command(["sh", "-c", 'cat "$WHISKERS_META"'], "meta"), {
         files: [{ name: "meta.json", content }],
       });
       assert.deepEqual(output, content);
@@ -232,7 +239,8 @@ export function driverContract(
     test("nothing of the runner's environment is passed on", async ({ driver, command }) => {
       const secret = "whiskers-test-secret";
       process.env["WHISKERS_TEST_SECRET"] = secret;
-      const { output } = await runCommand(driver, command(["sh", "-c", "env; cat /proc/self/environ"]));
+      const { output } = await runCommand(driver, command(["sh", "-c", "env; cat /proc/self/environ"], "environment"));
+      assert.ok(output.includes("WHISKERS_PACKAGE"), "it has an environment");
       assert.ok(!output.includes(secret), "the variable was seen");
     });
 
@@ -297,12 +305,14 @@ export function driverContract(
     test("terminate can be ignored, kill cannot", async ({ driver, command }) => {
       const sandbox = await open(
         driver,
-        command(["sh", "-c", "trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done"]),
+        command(["sh", "-c", "trap 'echo no' TERM; echo ready; while :; do sleep 0.05; done"], "spins"),
       );
       const text = collect(sandbox.output);
       await waitFor(text, (said) => said.includes("ready"));
-      sandbox.signal("terminate");
-      await waitFor(text, (said) => said.includes("no"));
+      if (driver.capabilities.guests.includes("command")) {
+        sandbox.signal("terminate");
+        await waitFor(text, (said) => said.includes("no"));
+      }
       sandbox.signal("kill");
       sandbox.signal("kill");
       const { exitCode, signal } = await sandbox.ended;
@@ -312,7 +322,7 @@ export function driverContract(
 
     test("usage tells CPU time and peak memory", async ({ driver, command }) => {
       const script = `perl -e '$x = "x" x 20_000_000; $i = 0; $i++ while $i < 4_000_000; print "done"; sleep 1'`;
-      const sandbox = await open(driver, command(["sh", "-c", script]));
+      const sandbox = await open(driver, command(["sh", "-c", script], "works"));
       await firstBytes(sandbox, 4);
       const { cpuMs, peakMemoryBytes } = await sandbox.usage();
       assert.ok(cpuMs !== null && cpuMs > 50 && cpuMs < 10_000, `${cpuMs} ms`);
@@ -330,14 +340,17 @@ export function driverContract(
       const eat = `perl -e '$n = 40_000_000; $x = "x" x $n; sleep 20' &`;
       const { ending } = await runCommand(
         driver,
-        command(["sh", "-c", `${eat} ${eat} ${eat} wait; wait; wait`]),
+        command(["sh", "-c", `${eat} ${eat} ${eat} wait; wait; wait`], "grows"),
       );
       assert.equal(ending.outOfMemory, true);
       assert.equal(ending.runtimeError, null);
     });
 
     test("many at once do not know of each other", async ({ driver, command }) => {
-      const pkg = command(["sh", "-c", "cat; echo mine >/tmp/whiskers-$$; set -- /tmp/whiskers-*; echo $#"]);
+      const pkg = command(
+        ["sh", "-c", "cat; echo mine >/tmp/whiskers-$$; set -- /tmp/whiskers-*; echo $#"],
+        "alone",
+      );
       const runs = await Promise.all(
         Array.from({ length: 8 }, (_, index) =>
           runCommand(driver, pkg, { input: Buffer.from(`run ${index} `) }),
@@ -358,7 +371,7 @@ export function driverContract(
       const { driver, command, stateDirectory } = one;
       const mark = markOf(one);
       const mounts = countMounts();
-      const sandbox = await open(driver, command(["sh", "-c", `echo ready; sleep ${mark}`]), {
+      const sandbox = await open(driver, command(["sh", "-c", `echo ready; sleep ${mark}`], "waits"), {
         files: [{ name: "meta.json", content: Buffer.from("{}") }],
       });
       await firstBytes(sandbox, 6);
@@ -378,7 +391,7 @@ export function driverContract(
     });
 
     test("input to a guest that has ended does no harm", async ({ driver, command }) => {
-      const sandbox = await open(driver, command(["true"]));
+      const sandbox = await open(driver, command(["true"], "nothing"));
       await sandbox.ended;
       for (let index = 0; index < 20; index += 1) sandbox.input.write(Buffer.alloc(100_000));
       await delay(20);
@@ -397,7 +410,7 @@ export function driverContract(
         "echo size $(wc -c </tmp/big)",
         "ulimit -n | { read -r n; echo descriptors $n; }",
       ];
-      const { output } = await runCommand(driver, command(["sh", "-c", script.join("\n")]));
+      const { output } = await runCommand(driver, command(["sh", "-c", script.join("\n")], "limits"));
       const said = Object.fromEntries(
         output
           .toString()
@@ -418,7 +431,11 @@ interface Bench {
   readonly stateDirectory: string;
   readonly unavailable: string | null;
   readonly python: Package;
-  readonly command: (argv: readonly string[], guest?: Guest) => Package;
+  /** The same as a program of the machine, or as one of `CONTRACT_MODULES` where a driver starts only these. */
+  readonly command: (
+    argv: readonly string[],
+    module?: keyof typeof CONTRACT_MODULES | readonly [string, ...string[]] | Guest,
+  ) => Package;
   /** The same package on a root that it can run on, where the driver needs one; without, there is none. */
   readonly onRoot: (pkg: Package) => Package;
   /** One that imports what its dependencies hold. */
@@ -448,6 +465,11 @@ async function openBench(
   writeFileSync(path.join(folder, "normalize.mjs"), "export async function* run() {}\n");
   writeFileSync(path.join(folder, "normalize.php"), "<?php\nfunction run() { return []; }\n");
   const driver = makeDriver({ stateDirectory, sdkFolder: SDK_FOLDER });
+  if (driver.capabilities.guests.includes("wasm")) {
+    for (const [name, fields] of Object.entries(CONTRACT_MODULES)) {
+      writeFileSync(path.join(folder, `${name}.wasm`), await assemble(fields));
+    }
+  }
   const probe = await driver.probe();
   let count = 0;
   const onRoot = (pkg: Package): Package => {
@@ -461,17 +483,43 @@ async function openBench(
     stateDirectory,
     unavailable: probe.available ? null : `not available here: ${probe.reason}`,
     python: { ...pythonPackage(folder), root: packagesRoot },
-    command: (argv, guest) => ({
-      ...packageOf(folder, guest ?? { kind: "command", argv }, `command-${(count += 1)}`),
+    command: (argv, module) => ({
+      ...packageOf(folder, commandGuest(driver, argv, module), `command-${(count += 1)}`),
       root: packagesRoot,
     }),
     onRoot,
     withDependencies: (kind) => onRoot(dependentPackage(root, kind)),
-    close: () => {
+    close: async () => {
+      await driver.close?.();
       rmSync(root, { recursive: true, force: true });
-      return Promise.resolve();
     },
   };
+}
+
+/** Cannot be tried on this driver, with the reason. */
+class NotTried extends Error {}
+
+function skipIf(t: TestContext): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof NotTried)) throw error;
+    t.skip(error.message);
+  };
+}
+
+function commandGuest(
+  { capabilities: { guests } }: Driver,
+  argv: readonly string[],
+  module: Parameters<Bench["command"]>[1],
+): Guest {
+  if (typeof module === "object" && "kind" in module) return module;
+  if (guests.includes("command")) return { kind: "command", argv };
+  if (module === undefined) throw new NotTried("WebAssembly has no processes, signals and shells");
+  const [name = "", ...args] = typeof module === "string" ? [module] : module;
+  return { kind: "wasm", file: `${name}.wasm`, args, plain: true };
+}
+
+function wasmPackage(folder: string): Package {
+  return packageOf(folder, { kind: "wasm", file: "protocol.wasm", args: [], plain: false }, "wasm");
 }
 
 function pythonPackage(folder: string): Package {
@@ -535,6 +583,7 @@ const PROTOCOL_GUESTS = {
   javascript: javascriptPackage,
   php: phpPackage,
   program: programPackage,
+  wasm: wasmPackage,
 };
 
 function packageOf(folder: string, guest: Guest, name: string): Package {

@@ -63,6 +63,9 @@ function entrypointOf(guest: Guest): readonly string[] {
       const [program = "", ...args] = guest.argv;
       return [program.includes("/") ? path.resolve(INSIDE.package, program) : program, ...args];
     }
+    case "wasm":
+      // As runtimes of containers that run WebAssembly want it.
+      return [path.join(INSIDE.package, guest.file), ...guest.args];
   }
 }
 

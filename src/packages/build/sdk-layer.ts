@@ -37,4 +37,5 @@ const SDKS: Readonly<Record<Guest["kind"], Sdk | null>> = {
   // Linked into it.
   program: null,
   command: null,
+  wasm: null,
 };

@@ -37,6 +37,8 @@ export function rootNameOf(guest: Guest): string | null {
       return "plain";
     case "command":
       return guest.root ?? null;
+    case "wasm":
+      return null;
   }
 }
 

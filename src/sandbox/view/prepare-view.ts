@@ -35,6 +35,8 @@ export async function prepareView(
     case "program":
     case "command":
       return prepareProgram(pkg, host, pkg.manifest.guest);
+    case "wasm":
+      throw new WhiskersError("runtime-unavailable", "WebAssembly runs in the runtime `wasm`");
   }
 }
 

@@ -86,6 +86,8 @@ class InlineDriver implements Driver {
         }
         return { pkg, environment: { name: guest.kind, version: "", digest: null }, interpreter: null };
       }
+      case "wasm":
+        throw new WhiskersError("runtime-unavailable", "WebAssembly runs in the runtime `wasm`");
     }
   }
 

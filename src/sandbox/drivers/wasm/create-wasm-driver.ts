@@ -1,0 +1,120 @@
+import { stat } from "node:fs/promises";
+import path from "node:path";
+
+import type { Package } from "../../../domain/package.ts";
+import { messageOf } from "../../../domain/unknown.ts";
+import { WhiskersError } from "../../../errors.ts";
+import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
+import { setUp } from "./host.ts";
+import type { Host } from "./host.ts";
+import { InstancesProcess } from "./instances-process.ts";
+import { openSandbox } from "./open.ts";
+import { selfCheck } from "./self-check.ts";
+
+export interface WasmOptions {
+  /** A folder of this driver's own; made when missing. Absolute. */
+  readonly stateDirectory: string;
+  /** Holds the SDKs. Absolute. */
+  readonly sdkFolder: string;
+  /** What is put around a package's process: tools of the `subprocess` runtime, the first that works, or nothing. */
+  readonly around?: "auto" | "bubblewrap" | "util-linux" | "nothing" | undefined;
+  /** Where programs are looked for; the PATH when not given. */
+  readonly searchPath?: string | undefined;
+}
+
+/**
+ * WebAssembly: commands of WASI preview 1, each run an instance of its own, in a process per package which is itself in
+ * a sandbox of the `subprocess` runtime: docs/runtimes/wasm.md.
+ */
+export function createWasmDriver(options: WasmOptions): Driver {
+  return new WasmDriver(options);
+}
+
+class WasmDriver implements Driver {
+  readonly name = "wasm";
+  readonly capabilities: Capabilities = {
+    isolates: true,
+    // V8 keeps it, for each instance.
+    memoryLimit: false,
+    fork: false,
+    roots: false,
+    cheapFresh: true,
+    guests: ["wasm"],
+  };
+  readonly #options: WasmOptions;
+  readonly #processes = new Map<string, readonly Promise<InstancesProcess>[]>();
+  #found: Promise<Host> | null = null;
+
+  constructor(options: WasmOptions) {
+    this.#options = options;
+  }
+
+  async probe(): Promise<Probe> {
+    try {
+      const host = await this.#host();
+      await selfCheck(host, this.#options.stateDirectory);
+      const { version, protections, advice } = host;
+      return { available: true, version, protections, advice };
+    } catch (error) {
+      return { available: false, reason: messageOf(error), remedy: "See docs/runtimes/wasm.md." };
+    }
+  }
+
+  async prepare(pkg: Package): Promise<Prepared> {
+    const { guest } = pkg.manifest;
+    if (guest.kind !== "wasm") throw new WhiskersError("runtime-unavailable", "it runs WebAssembly alone");
+    const file = path.join(pkg.folder, guest.file);
+    if (!(await stat(file).then((found) => found.isFile(), () => false)))
+      throw new WhiskersError("environment-missing", `no module ${guest.file}: looked for it in ${pkg.folder}`);
+    const version = `WASI preview 1, V8 ${process.versions.v8}`;
+    return { pkg, environment: { name: "wasm", version, digest: null } };
+  }
+
+  async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {
+    const host = await this.#host();
+    return openSandbox(prepared, request, host, await this.#processFor(prepared, request, host));
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#processes.values()].flat();
+    this.#processes.clear();
+    await Promise.allSettled(all.map(async (one) => (await one).close()));
+  }
+
+  /** One that has room, or a new one. */
+  async #processFor({ pkg }: Prepared, { limits }: OpenRequest, host: Host): Promise<InstancesProcess> {
+    const { guest } = pkg.manifest;
+    if (guest.kind !== "wasm") throw new WhiskersError("runtime-unavailable", "it runs WebAssembly alone");
+    const { memoryBytes, tmpBytes, openFiles, cpus } = limits;
+    const key = JSON.stringify([pkg.folder, guest.file, pkg.dependencies?.folder, memoryBytes, tmpBytes, openFiles, cpus]);
+    for (;;) {
+      for (const one of this.#processes.get(key) ?? []) {
+        const process = await one;
+        if (process.reserve()) return process;
+      }
+      this.#start(key, (forget) => InstancesProcess.start(host, pkg, guest.file, limits, forget));
+    }
+  }
+
+  #start(key: string, start: (forget: () => void) => Promise<InstancesProcess>): void {
+    const forget = (): void => {
+      const left = this.#processes.get(key)?.filter((one) => one !== started) ?? [];
+      if (left.length === 0) this.#processes.delete(key);
+      else this.#processes.set(key, left);
+    };
+    const started = start(forget);
+    this.#processes.set(key, [...(this.#processes.get(key) ?? []), started]);
+    started.catch(forget);
+  }
+
+  #host(): Promise<Host> {
+    if (this.#found === null) {
+      this.#found = setUp(this.#options);
+      // What is missing may be there the next time.
+      this.#found.catch(() => {
+        this.#found = null;
+      });
+    }
+    return this.#found;
+  }
+}

@@ -1,0 +1,215 @@
+import type { Limits } from "../../../domain/limits.ts";
+import type { Ending, Sandbox } from "../../driver.ts";
+import { Head } from "../head.ts";
+import { MESSAGE, MessageReader, send } from "./process/channel.ts";
+import type { EndedMessage, LoadedMessage, Message, MessageKind, OpenMessage, UsageMessage } from "./process/channel.ts";
+import type { MainOptions } from "./process/main.ts";
+import type { Host } from "./host.ts";
+
+const MIB = 1024 * 1024;
+const PAGE_BYTES = 65_536;
+/** Node.js itself, its threads, and the code of a module. */
+const PROCESS_BYTES = 384 * MIB;
+/** Instances at once in one process: more start another one. */
+const INSTANCES_MAX = 4;
+/** Node.js' own, the compiler's, and one for each instance and spare. */
+const PROCESS_THREADS = 64;
+const PROCESS_FILES = 1024;
+/** Entries of one table; V8's own limit is ten times as many. */
+const TABLE_ENTRIES_MAX = 1_000_000;
+const COMPLAINT_MAX_BYTES = 4096;
+/** How long an idle process waits for the next instance. */
+const IDLE_MS = 60_000;
+
+const KILLED: Ending = { exitCode: null, signal: "SIGKILL", outOfMemory: false, runtimeError: null };
+
+/** What a process says of one instance. Its bytes may be as hostile as the guest, if that got out of WebAssembly. */
+export interface InstanceListener {
+  readonly onOutput: (bytes: Buffer) => void;
+  readonly onErrors: (bytes: Buffer) => void;
+  readonly onTaken: (bytes: number) => void;
+  readonly onUsage: (usage: UsageMessage) => void;
+  /** Its module is none that can be run. Called once, before any other. */
+  readonly onTrouble: (trouble: string) => void;
+  readonly onEnded: (ending: Ending, usage: UsageMessage | null) => void;
+}
+
+/** One process with instances of one package, as the driver sees it. */
+export class InstancesProcess {
+  readonly #around: Sandbox;
+  readonly #listeners = new Map<number, InstanceListener>();
+  readonly #complaint = new Head(COMPLAINT_MAX_BYTES);
+  readonly #onGone: () => void;
+  readonly gone: Promise<void>;
+  #trouble: string | null = null;
+  #count = 0;
+  #reserved = 0;
+  #isGone = false;
+  #isLoaded = false;
+  #idle: NodeJS.Timeout | null = null;
+
+  private constructor(around: Sandbox, onGone: () => void) {
+    this.#around = around;
+    this.#onGone = onGone;
+    around.errors.pipe(this.#complaint).resume();
+    const reader = new MessageReader();
+    around.output.on("data", (chunk: Buffer) => {
+      try {
+        for (const message of reader.read(chunk)) this.#receive(message);
+      } catch {
+        // No process of ours says this: a guest got out of WebAssembly.
+        around.signal("kill");
+      }
+    });
+    this.gone = this.#end();
+  }
+
+  /** @throws WhiskersError `sandbox-failed` */
+  static async start(
+    host: Host,
+    pkg: { readonly folder: string; readonly dependencies: { readonly folder: string } | null },
+    file: string,
+    limits: Limits,
+    onGone: () => void,
+  ): Promise<InstancesProcess> {
+    const shown = { packageFolder: pkg.folder, dependenciesFolder: pkg.dependencies?.folder ?? null };
+    const around = await host.launch(shown, processLimits(limits), ({ program, packageFolder, dependenciesFolder }) => {
+      const options: MainOptions = {
+        moduleFile: `${packageFolder}/${file}`,
+        folders: {
+          package: packageFolder,
+          ...(dependenciesFolder === null ? {} : { dependencies: dependenciesFolder }),
+        },
+        tmpBytes: limits.tmpBytes,
+        openFiles: limits.openFiles,
+        heapMiB: heapMiB(limits),
+      };
+      const readable = [program, packageFolder, ...(dependenciesFolder === null ? [] : [dependenciesFolder])];
+      return [
+        process.execPath,
+        `--wasm-max-mem-pages=${Math.max(1, Math.floor(limits.memoryBytes / PAGE_BYTES))}`,
+        `--wasm-max-table-size=${TABLE_ENTRIES_MAX}`,
+        "--expose-gc",
+        "--no-warnings",
+        "--permission",
+        "--allow-worker",
+        ...readable.map((folder) => `--allow-fs-read=${folder}`),
+        `${program}/main.js`,
+        JSON.stringify(options),
+      ];
+    });
+    return new InstancesProcess(around, onGone);
+  }
+
+  /** Room for one more instance, which has to be opened then; false: it is full, or gone. */
+  reserve(): boolean {
+    if (this.#isGone || this.#listeners.size + this.#reserved >= INSTANCES_MAX) return false;
+    this.#reserved += 1;
+    return true;
+  }
+
+  open(message: OpenMessage, listener: InstanceListener): number {
+    this.#reserved -= 1;
+    this.#count += 1;
+    const number = this.#count;
+    this.#listeners.set(number, listener);
+    if (this.#isGone) {
+      // It went between the two.
+      setImmediate(() => this.#over(number, { ...KILLED, runtimeError: "its process ended before it began" }, null));
+      return number;
+    }
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    const trouble = this.#trouble;
+    if (trouble === null) this.send(MESSAGE.open, number, Buffer.from(JSON.stringify(message)));
+    else setImmediate(() => this.#refuse(number, trouble));
+    return number;
+  }
+
+  send(kind: MessageKind, instance: number, payload?: Uint8Array): void {
+    if (this.#listeners.has(instance)) send(this.#around.input, kind, instance, payload);
+  }
+
+  kill(): void {
+    this.#around.signal("kill");
+  }
+
+  async close(): Promise<void> {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    await this.#around.close();
+    await this.gone;
+  }
+
+  #receive({ kind, instance, payload }: Message): void {
+    if (kind === MESSAGE.loaded) {
+      const { trouble } = JSON.parse(payload.toString()) as LoadedMessage;
+      this.#isLoaded = true;
+      this.#trouble = trouble;
+      if (trouble !== null) for (const number of this.#listeners.keys()) this.#refuse(number, trouble);
+      return;
+    }
+    const listener = this.#listeners.get(instance);
+    switch (kind) {
+      case MESSAGE.output:
+        listener?.onOutput(payload);
+        return;
+      case MESSAGE.errors:
+        listener?.onErrors(payload);
+        return;
+      case MESSAGE.taken:
+        listener?.onTaken(payload.readUInt32BE(0));
+        return;
+      case MESSAGE.usage:
+        listener?.onUsage(JSON.parse(payload.toString()) as UsageMessage);
+        return;
+      case MESSAGE.ended: {
+        const { exitCode, signal, outOfMemory, ...usage } = JSON.parse(payload.toString()) as EndedMessage;
+        this.#over(instance, { exitCode, signal, outOfMemory, runtimeError: null }, usage);
+        return;
+      }
+      default:
+        throw new Error(`a message of kind ${kind}`);
+    }
+  }
+
+  #refuse(instance: number, trouble: string): void {
+    this.#listeners.get(instance)?.onTrouble(trouble);
+    this.#over(instance, { exitCode: 1, signal: null, outOfMemory: false, runtimeError: null }, null);
+  }
+
+  #over(instance: number, ending: Ending, usage: UsageMessage | null): void {
+    const listener = this.#listeners.get(instance);
+    this.#listeners.delete(instance);
+    listener?.onEnded(ending, usage);
+    if (this.#listeners.size + this.#reserved > 0) return;
+    this.#idle = setTimeout(() => void this.close(), IDLE_MS);
+    this.#idle.unref();
+  }
+
+  async #end(): Promise<void> {
+    const ending = await this.#around.ended;
+    this.#isGone = true;
+    this.#onGone();
+    // With it its instances: which of them did it, nobody can tell.
+    const runtimeError = ending.runtimeError ?? (this.#isLoaded ? null : this.#complaint.text.trim() || null);
+    const told = { ...ending, exitCode: ending.exitCode || null, signal: ending.signal ?? "SIGKILL", runtimeError };
+    for (const number of this.#listeners.keys()) this.#over(number, told, null);
+    await this.#around.close();
+  }
+}
+
+/** Of the whole process: a second wall, should a guest get out of WebAssembly. */
+function processLimits(limits: Limits): Limits {
+  const each = limits.memoryBytes + heapMiB(limits) * MIB;
+  return {
+    ...limits,
+    memoryBytes: PROCESS_BYTES + INSTANCES_MAX * each,
+    processes: PROCESS_THREADS,
+    openFiles: PROCESS_FILES,
+    cpus: INSTANCES_MAX * limits.cpus + 1,
+  };
+}
+
+/** Of V8, for tables and garbage-collected objects of one instance. */
+function heapMiB(limits: Limits): number {
+  return Math.max(32, Math.floor(limits.memoryBytes / MIB / 4));
+}

@@ -1,0 +1,98 @@
+/** A thread that runs one instance after another, each with memory, tables and files of its own. */
+import { parentPort, workerData } from "node:worker_threads";
+
+import type { EndedMessage } from "./channel.ts";
+import { Ring } from "./ring.ts";
+import { THREAD_STATE } from "./thread-messages.ts";
+import type { RunMessage, ThreadData } from "./thread-messages.ts";
+import { createWasi } from "./wasi/create-wasi.ts";
+import { GuestExit } from "./wasi/errno.ts";
+import { folder, readTree } from "./wasi/tree.ts";
+
+const PAGE_BYTES = 65_536;
+/** Memory of instances that are gone is free only once V8 has looked; a look costs milliseconds. */
+const COLLECT_AFTER_BYTES = 64 * 1024 * 1024;
+/** As a shell says it of a program that a signal ended. */
+const TRAPPED = "SIGABRT";
+
+const port = parentPort;
+if (port !== null) serve(port, workerData as ThreadData);
+
+/** A thread has no origin, unlike a window. */
+// oxlint-disable unicorn/require-post-message-target-origin
+function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
+  const state = new Int32Array(data.state);
+  let memory: WebAssembly.Memory | null = null;
+  let startCpuMs = 0;
+  let garbageBytes = 0;
+  const measure = (): void => {
+    const pages = (memory?.buffer.byteLength ?? 0) / PAGE_BYTES;
+    if (pages > Atomics.load(state, THREAD_STATE.memoryPages)) Atomics.store(state, THREAD_STATE.memoryPages, pages);
+    Atomics.store(state, THREAD_STATE.cpuMs, Math.ceil(cpuMs() - startCpuMs));
+  };
+  const wake = (): void => {
+    measure();
+    if (Atomics.exchange(state, THREAD_STATE.woken, 1) === 0) parent.postMessage("wake");
+  };
+  const [input, output, errors] = [data.input, data.output, data.errors].map((shared) => new Ring(shared, wake));
+  if (input === undefined || output === undefined || errors === undefined) throw new Error("no rings");
+  const shown = Object.entries(data.folders).map(([name, path]) => [name, readTree(path)] as const);
+  const shared = folder(null, shown);
+  parent.on("message", (message: RunMessage) => {
+    startCpuMs = cpuMs();
+    const { tmpBytes, openFiles } = data;
+    const wasi = createWasi({ ...message, input, output, errors, shared, tmpBytes, openFiles });
+    const ended = run(data.module, wasi, errors, (given) => {
+      memory = given;
+    });
+    measure();
+    const memoryBytes = Atomics.load(state, THREAD_STATE.memoryPages) * PAGE_BYTES;
+    parent.postMessage({ ...ended, outOfMemory: false, cpuMs: cpuMs() - startCpuMs, memoryBytes });
+    memory = null;
+    garbageBytes += memoryBytes;
+    if (garbageBytes > COLLECT_AFTER_BYTES) {
+      globalThis.gc?.();
+      garbageBytes = 0;
+    }
+    parent.postMessage("idle");
+  });
+}
+
+function run(
+  module: WebAssembly.Module,
+  wasi: ReturnType<typeof createWasi>,
+  errors: Ring,
+  onMemory: (memory: WebAssembly.Memory) => void,
+): Pick<EndedMessage, "exitCode" | "signal"> {
+  try {
+    const instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.imports });
+    const { memory, _start: start } = instance.exports;
+    if (!(memory instanceof WebAssembly.Memory) || typeof start !== "function") throw new Error("no command");
+    wasi.attach(memory);
+    onMemory(memory);
+    (start as () => void)();
+    return { exitCode: 0, signal: null };
+  } catch (error) {
+    if (error instanceof GuestExit) return { exitCode: error.code, signal: null };
+    say(errors, `WebAssembly: ${describe(error)}\n`);
+    return { exitCode: null, signal: TRAPPED };
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof WebAssembly.Exception) return "an exception that nothing caught";
+  return error instanceof Error ? `${error.name}: ${error.message}` : "something was thrown";
+}
+
+function say(errors: Ring, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let done = 0; done < bytes.length;) {
+    done += errors.write(bytes.subarray(done));
+    if (done < bytes.length) errors.waitForRoom();
+  }
+}
+
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}

@@ -1,0 +1,118 @@
+/**
+ * The process with one package's instances: compiles its module once and runs each instance in a thread. It speaks
+ * with the driver over its standard input and output: channel.ts. Arguments: JSON `MainOptions`.
+ */
+import { readFileSync } from "node:fs";
+
+import { MESSAGE, MessageReader, send } from "./channel.ts";
+import type { LoadedMessage, Message, OpenMessage } from "./channel.ts";
+import { inspectModule } from "./inspect-module.ts";
+import { Instance } from "./instance.ts";
+import { Thread } from "./thread.ts";
+import type { ThreadOptions } from "./thread.ts";
+import { offeredCalls } from "./wasi/create-wasi.ts";
+
+export interface MainOptions extends Omit<ThreadOptions, "module"> {
+  readonly moduleFile: string;
+}
+
+/** Threads that wait, started: what a start of one costs is then no part of a run. */
+const SPARE_THREADS = 1;
+
+async function main({ moduleFile, ...options }: MainOptions): Promise<void> {
+  const instances = new Map<number, Instance>();
+  const waiting: Message[] = [];
+  let threads: Threads | null = null;
+  const reader = new MessageReader();
+  process.stdin.on("data", (chunk: Buffer) => {
+    for (const message of reader.read(chunk)) {
+      if (threads === null) waiting.push(message);
+      else handle(message, instances, threads);
+    }
+  });
+  process.stdin.on("end", () => process.exit(0));
+  const loaded = await load(moduleFile);
+  const trouble = typeof loaded === "string" ? loaded : null;
+  send(process.stdout, MESSAGE.loaded, 0, Buffer.from(JSON.stringify({ trouble } satisfies LoadedMessage)));
+  if (typeof loaded === "string") return;
+  threads = new Threads({ ...options, module: loaded });
+  for (const message of waiting) handle(message, instances, threads);
+}
+
+/** The module, or why there is none that we run. */
+async function load(file: string): Promise<WebAssembly.Module | string> {
+  try {
+    const bytes = readFileSync(file);
+    const module = await WebAssembly.compile(bytes);
+    return inspectModule(module, bytes, offeredCalls()) ?? module;
+  } catch (error) {
+    return error instanceof Error ? error.message : "it cannot be compiled";
+  }
+}
+
+function handle({ kind, instance: number, payload }: Message, instances: Map<number, Instance>, threads: Threads): void {
+  if (kind === MESSAGE.open) {
+    const { args, env, files } = JSON.parse(payload.toString()) as OpenMessage;
+    const opened = new Instance(number, threads.take(), () => instances.delete(number));
+    instances.set(number, opened);
+    const decoded = files.map(({ name, content }) => ({ name, content: Uint8Array.from(Buffer.from(content, "base64")) }));
+    opened.start({ args, env, files: decoded });
+    return;
+  }
+  const instance = instances.get(number);
+  // It may have ended while the message was under way.
+  if (instance === undefined) return;
+  switch (kind) {
+    case MESSAGE.input:
+      instance.write(payload);
+      return;
+    case MESSAGE.inputEnd:
+      instance.endInput();
+      return;
+    case MESSAGE.kill:
+      instance.kill();
+      return;
+    case MESSAGE.read:
+      instance.hasRead(payload.readUInt32BE(0), payload.readUInt32BE(4));
+      return;
+    case MESSAGE.usage:
+      send(process.stdout, MESSAGE.usage, number, Buffer.from(JSON.stringify(instance.usage())));
+      return;
+    default:
+      throw new Error(`a message of kind ${kind}`);
+  }
+}
+
+class Threads {
+  readonly #options: ThreadOptions;
+  readonly #idle: Thread[] = [];
+
+  constructor(options: ThreadOptions) {
+    this.#options = options;
+    for (let count = 0; count < SPARE_THREADS; count += 1) this.#idle.push(this.#make());
+  }
+
+  /** One that waits, or that is being started. */
+  take(): Thread {
+    const thread = this.#idle.pop() ?? this.#make();
+    // After this run has begun: it goes first.
+    setImmediate(() => {
+      while (this.#idle.length < SPARE_THREADS) this.#idle.push(this.#make());
+    });
+    return thread;
+  }
+
+  #make(): Thread {
+    const onIdle = (thread: Thread): void => {
+      this.#idle.push(thread);
+    };
+    const onGone = (thread: Thread): void => {
+      const at = this.#idle.indexOf(thread);
+      if (at !== -1) this.#idle.splice(at, 1);
+    };
+    return new Thread(this.#options, onIdle, onGone);
+  }
+}
+
+const [options = "{}"] = process.argv.slice(2);
+await main(JSON.parse(options) as MainOptions);

@@ -1,0 +1,27 @@
+import type { EndedMessage } from "./channel.ts";
+
+/** What a thread is given when it starts. */
+export interface ThreadData {
+  readonly module: WebAssembly.Module;
+  readonly input: SharedArrayBuffer;
+  readonly output: SharedArrayBuffer;
+  readonly errors: SharedArrayBuffer;
+  /** `THREAD_STATE` */
+  readonly state: SharedArrayBuffer;
+  /** What is shown in /whiskers, by name. */
+  readonly folders: Readonly<Record<string, string>>;
+  readonly tmpBytes: number;
+  readonly openFiles: number;
+}
+
+export interface RunMessage {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly files: readonly { readonly name: string; readonly content: Uint8Array }[];
+}
+
+/** `wake`: look at the rings. `idle`: the next may come. */
+export type ThreadMessage = "wake" | "idle" | EndedMessage;
+
+/** Indexes. `woken`: the process was told to look and has not looked yet. */
+export const THREAD_STATE = { woken: 0, memoryPages: 1, cpuMs: 2, length: 3 } as const;

@@ -1,0 +1,82 @@
+import type { Ring } from "../ring.ts";
+import { WasiError } from "./errno.ts";
+import { disuse, use } from "./tree.ts";
+import type { Folder, Node } from "./tree.ts";
+
+/** What a descriptor stands for. */
+export type Descriptor = InputStream | OutputStream | OpenNode;
+
+export interface InputStream {
+  readonly kind: "input";
+  readonly ring: Ring;
+}
+
+export interface OutputStream {
+  readonly kind: "output";
+  readonly ring: Ring;
+}
+
+export interface OpenNode {
+  readonly kind: "node";
+  readonly node: Node;
+  position: number;
+  append: boolean;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  /** Given from the start, by this name. */
+  readonly preopen: string | null;
+}
+
+/** An instance's table of descriptors; as many as its limit says. */
+export class Descriptors {
+  readonly #table: (Descriptor | null)[];
+  readonly #max: number;
+
+  constructor(first: readonly Descriptor[], max: number) {
+    this.#table = [...first];
+    this.#max = max;
+  }
+
+  get(number: number): Descriptor {
+    const found = this.#table[number >>> 0];
+    if (found === undefined || found === null) throw new WasiError("badDescriptor");
+    return found;
+  }
+
+  node(number: number): OpenNode {
+    const found = this.get(number);
+    if (found.kind !== "node") throw new WasiError("noSeek");
+    return found;
+  }
+
+  folder(number: number): Folder {
+    const { node } = this.node(number);
+    if (node.kind !== "folder") throw new WasiError("notFolder");
+    return node;
+  }
+
+  add(descriptor: OpenNode): number {
+    const free = this.#table.indexOf(null);
+    const number = free === -1 ? this.#table.length : free;
+    if (number >= this.#max) throw new WasiError("tooManyOpen");
+    this.#table[number] = descriptor;
+    use(descriptor.node);
+    return number;
+  }
+
+  close(number: number): void {
+    const descriptor = this.get(number);
+    this.#table[number >>> 0] = null;
+    if (descriptor.kind === "node") disuse(descriptor.node);
+  }
+
+  /** `to` becomes what `from` was. */
+  move(from: number, to: number): void {
+    const descriptor = this.get(from);
+    this.get(to);
+    if (from === to) return;
+    this.close(to);
+    this.#table[to >>> 0] = descriptor;
+    this.#table[from >>> 0] = null;
+  }
+}
