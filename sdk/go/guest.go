@@ -5,7 +5,6 @@
 package whiskers
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 )
 
 const version = "0.1.0"
@@ -32,33 +30,6 @@ func Serve(normalizer Normalizer) {
 		fmt.Fprintln(os.Stderr, "whiskers:", err)
 		os.Exit(exitBadInput)
 	}
-}
-
-func takeStream() (*stream, error) {
-	input, err := syscall.Dup(0)
-	if err != nil {
-		return nil, err
-	}
-	output, err := syscall.Dup(1)
-	if err != nil {
-		return nil, err
-	}
-	syscall.CloseOnExec(input)
-	syscall.CloseOnExec(output)
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Dup3(int(null.Fd()), 0, 0); err != nil {
-		return nil, err
-	}
-	if err := syscall.Dup3(2, 1, 0); err != nil {
-		return nil, err
-	}
-	return &stream{
-		input:  bufio.NewReaderSize(os.NewFile(uintptr(input), "input"), 64*1024),
-		output: os.NewFile(uintptr(output), "output"),
-	}, nil
 }
 
 func serve(s *stream, normalizer Normalizer, reuse bool) error {

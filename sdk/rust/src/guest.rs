@@ -9,9 +9,11 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufReader, Read};
+#[cfg(not(target_os = "wasi"))]
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::panic::{catch_unwind, set_hook, AssertUnwindSafe};
 use std::process::exit;
+use std::sync::Arc;
 
 use crate::frames::{self, fill, header, BadInput};
 use crate::json::{self, Value};
@@ -27,6 +29,7 @@ const EXIT_BAD_INPUT: i32 = 65;
 /// Standard output becomes the log: the protocol moves to a descriptor of its own.
 pub fn serve(normalizer: impl Fn(&Meta, &[u8], &mut Output) -> crate::Result) {
     let (input, output) = take_stream();
+    let output = Arc::new(output);
     note_where_it_panics();
     let reuse = std::env::var("WHISKERS_STATE").as_deref() == Ok("reuse");
     if let Err(BadInput(why)) = serve_stream(&normalizer, input, output, reuse) {
@@ -35,10 +38,30 @@ pub fn serve(normalizer: impl Fn(&Meta, &[u8], &mut Output) -> crate::Result) {
     }
 }
 
+#[cfg(target_os = "wasi")]
+extern "C" {
+    fn __wasilibc_fd_renumber(from: i32, to: i32) -> i32;
+}
+
+/// WASI cannot duplicate descriptors; Whiskers lets them be opened a second time.
+#[cfg(target_os = "wasi")]
+fn take_stream() -> (BufReader<File>, File) {
+    use std::os::fd::IntoRawFd;
+    let open = |name: &str, write: bool| File::options().read(!write).write(write).open(name).expect("a descriptor");
+    let (input, output) = (open("/dev/stdin", false), open("/dev/stdout", true));
+    for (number, place) in [(open("/dev/null", false), 0), (open("/dev/stderr", true), 1)] {
+        // SAFETY: nothing of this process holds 0 or 1 but by their numbers.
+        unsafe { __wasilibc_fd_renumber(number.into_raw_fd(), place) };
+    }
+    (BufReader::with_capacity(64 * 1024, input), output)
+}
+
+#[cfg(not(target_os = "wasi"))]
 extern "C" {
     fn dup2(from: i32, to: i32) -> i32;
 }
 
+#[cfg(not(target_os = "wasi"))]
 fn take_stream() -> (BufReader<File>, File) {
     // Copies are closed in what the normalizer starts.
     // SAFETY: 0 and 1 are the protocol's stream, and open: the host gave them. The borrowed handles are not dropped.
@@ -56,13 +79,13 @@ fn take_stream() -> (BufReader<File>, File) {
 fn serve_stream(
     normalizer: &impl Fn(&Meta, &[u8], &mut Output) -> crate::Result,
     mut input: BufReader<File>,
-    output: File,
+    output: Arc<File>,
     reuse: bool,
 ) -> Result<(), BadInput> {
     frames::send(&output, frames::READY, 0, ready().as_bytes());
     while let Some((run, meta)) = next_run(&mut input)? {
-        let mut out = Output::new(output.try_clone().expect("a descriptor"), run);
-        log::attach(Some(output.try_clone().expect("a descriptor")), run);
+        let mut out = Output::new(Arc::clone(&output), run);
+        log::attach(Some(Arc::clone(&output)), run);
         let failed = call(normalizer, &meta, &mut out).or_else(|| out.finish());
         out.flush();
         log::attach(None, 0);
@@ -169,6 +192,10 @@ thread_local! {
 }
 
 fn note_where_it_panics() {
+    // There a panic ends the module at once: what it says is to be seen.
+    if cfg!(target_os = "wasi") {
+        return;
+    }
     set_hook(Box::new(|panic| {
         let place = panic.location().map(|location| location.to_string()).unwrap_or_default();
         PANICKED_AT.with(|noted| noted.replace(format!("at {place}")));

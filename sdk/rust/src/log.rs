@@ -1,7 +1,7 @@
 //! The log of a run, for people. What is printed ends up in the same log.
 
 use std::fs::File;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::{frames, json};
 
@@ -16,10 +16,10 @@ pub enum Level {
 const MESSAGE_MAX_CHARACTERS: usize = 64 * 1024;
 
 /// Where entries go while a run is under way. One process works on one run at a time.
-static CURRENT: Mutex<Option<(File, u32)>> = Mutex::new(None);
+static CURRENT: Mutex<Option<(Arc<File>, u32)>> = Mutex::new(None);
 
 /// Called by the guest at both ends of a run.
-pub fn attach(output: Option<File>, run: u32) {
+pub fn attach(output: Option<Arc<File>>, run: u32) {
     *CURRENT.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = output.map(|file| (file, run));
 }
 

@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::encode::{with_id, Give};
@@ -12,7 +13,7 @@ const BATCH_TIME: Duration = Duration::from_secs(1);
 
 /// Takes what a normalizer gives and sends it on while it runs, in frames of about 64 KiB.
 pub struct Output {
-    stream: File,
+    stream: Arc<File>,
     run: u32,
     batch: Vec<u8>,
     sent_at: Instant,
@@ -22,7 +23,7 @@ pub struct Output {
 }
 
 impl Output {
-    pub(crate) fn new(stream: File, run: u32) -> Output {
+    pub(crate) fn new(stream: Arc<File>, run: u32) -> Output {
         let batch = Vec::with_capacity(BATCH_BYTES);
         Output { stream, run, batch, sent_at: Instant::now(), count: 0, last_id: 0, failed: None }
     }

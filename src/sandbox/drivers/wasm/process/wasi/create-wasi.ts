@@ -77,9 +77,17 @@ function firstDescriptors({ input, output, errors, shared, files, tmpBytes, open
     ...shared.entries,
     ...files.map(({ name, content }) => [name, memoryFile(content, null)] as const),
   ]);
+  // There is no call that duplicates a descriptor: this is how an SDK moves the protocol away from 0 and 1.
+  const devices = folder(null, [
+    ["null", memoryFile(new Uint8Array(), null)],
+    ["stdin", { kind: "device", stream: "input", ring: input }],
+    ["stdout", { kind: "device", stream: "output", ring: output }],
+    ["stderr", { kind: "device", stream: "output", ring: errors }],
+  ]);
   const root = folder(null, [
     ["whiskers", whiskers],
     ["tmp", folder(new Quota(tmpBytes))],
+    ["dev", devices],
   ]);
   use(root);
   return new Descriptors(

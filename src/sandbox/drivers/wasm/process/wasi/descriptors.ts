@@ -55,12 +55,12 @@ export class Descriptors {
     return node;
   }
 
-  add(descriptor: OpenNode): number {
+  add(descriptor: Descriptor): number {
     const free = this.#table.indexOf(null);
     const number = free === -1 ? this.#table.length : free;
     if (number >= this.#max) throw new WasiError("tooManyOpen");
     this.#table[number] = descriptor;
-    use(descriptor.node);
+    if (descriptor.kind === "node") use(descriptor.node);
     return number;
   }
 

@@ -3,7 +3,7 @@ import type { Call, CallContext } from "./create-wasi.ts";
 import type { Descriptor, OpenNode } from "./descriptors.ts";
 import { WasiError } from "./errno.ts";
 import { readAt, resize, sizeOf, writeAt } from "./tree.ts";
-import type { Node } from "./tree.ts";
+import type { DiskFile, MemoryFile, Node } from "./tree.ts";
 
 /** `filetype` of WASI. Streams are none of its types: whoever writes to them is to buffer, as for a pipe. */
 export const TYPE = { unknown: 0, folder: 3, file: 4 } as const;
@@ -18,11 +18,7 @@ const WHENCE = { start: 0, current: 1, end: 2 } as const;
 /** Calls on a descriptor. */
 export function fileCalls(context: CallContext): Readonly<Record<string, Call>> {
   const { memory, descriptors } = context;
-  const fileOf = (number: number): Exclude<Node, { kind: "folder" }> => {
-    const { node } = descriptors.node(number);
-    if (node.kind === "folder") throw new WasiError("isFolder");
-    return node;
-  };
+  const fileOf = (number: number): DiskFile | MemoryFile => asFile(descriptors.node(number).node);
   const checkOpen = (number: number): void => {
     descriptors.get(number);
   };
@@ -152,6 +148,7 @@ function typeOf(descriptor: Descriptor): number {
 }
 
 function nodeType(node: Node): number {
+  if (node.kind === "device") return TYPE.unknown;
   return node.kind === "folder" ? TYPE.folder : TYPE.file;
 }
 
@@ -194,11 +191,11 @@ function writeStream(ring: Ring, source: Uint8Array): number {
 }
 
 function readNode({ node, readable }: OpenNode, targets: readonly Uint8Array[], from: number): number {
-  if (node.kind === "folder") throw new WasiError("isFolder");
+  const file = asFile(node);
   if (!readable) throw new WasiError("badDescriptor");
   let bytes = 0;
   for (const target of targets) {
-    const count = readAt(node, target, from + bytes);
+    const count = readAt(file, target, from + bytes);
     bytes += count;
     if (count < target.length) break;
   }
@@ -206,14 +203,19 @@ function readNode({ node, readable }: OpenNode, targets: readonly Uint8Array[], 
 }
 
 function writeNode({ node, writable }: OpenNode, sources: readonly Uint8Array[], from: number): number {
-  if (node.kind === "folder") throw new WasiError("isFolder");
+  const file = asFile(node);
   if (!writable) throw new WasiError("badDescriptor");
   let bytes = 0;
   for (const source of sources) {
-    writeAt(node, source, from + bytes);
+    writeAt(file, source, from + bytes);
     bytes += source.length;
   }
   return bytes;
+}
+
+function asFile(node: Node): DiskFile | MemoryFile {
+  if (node.kind === "disk" || node.kind === "memory") return node;
+  throw new WasiError("isFolder");
 }
 
 /** @throws WasiError `invalid`: no position in any file */

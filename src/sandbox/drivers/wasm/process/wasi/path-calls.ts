@@ -32,6 +32,10 @@ export function pathCalls(context: CallContext): Readonly<Record<string, Call>> 
     ) => {
       const writes = (rights & WRITE) !== 0n;
       const node = openNode(find(number, at, length), how, writes);
+      if (node.kind === "device") {
+        memory().set32(opened, descriptors.add({ kind: node.stream, ring: node.ring }));
+        return;
+      }
       const descriptor = descriptors.add({
         kind: "node",
         node,
@@ -100,7 +104,7 @@ function openNode(place: Place, how: number, writes: boolean): Node {
     return file;
   }
   if ((how & OPEN.exclusive) !== 0 && (how & OPEN.create) !== 0) throw new WasiError("exists");
-  if (node.kind === "folder") return node;
+  if (node.kind === "folder" || node.kind === "device") return node;
   if ((how & OPEN.folder) !== 0) throw new WasiError("notFolder");
   const isReadOnly = node.kind === "disk" || node.quota === null;
   if (isReadOnly && (writes || (how & OPEN.truncate) !== 0)) throw new WasiError("readOnly");

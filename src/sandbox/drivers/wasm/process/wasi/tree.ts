@@ -1,15 +1,23 @@
 import { closeSync, openSync, readSync, readdirSync, statSync } from "node:fs";
 
+import type { Ring } from "../ring.ts";
 import { WasiError } from "./errno.ts";
 
 /** The files that an instance sees. Names are looked up in this tree alone, never in a file system. */
-export type Node = Folder | DiskFile | MemoryFile;
+export type Node = Folder | DiskFile | MemoryFile | Device;
 
 export interface Folder {
   readonly kind: "folder";
   readonly entries: Map<string, Node>;
   /** What may be kept in it; null: it is read-only. */
   readonly quota: Quota | null;
+}
+
+/** One of the three streams: what opens it has another descriptor of it. */
+export interface Device {
+  readonly kind: "device";
+  readonly stream: "input" | "output";
+  readonly ring: Ring;
 }
 
 /** Of the package: read-only. */
@@ -133,7 +141,7 @@ export function removeEntry({ parent, name, node }: Place): void {
 }
 
 export function sizeOf(node: Node): number {
-  return node.kind === "folder" ? 0 : node.size;
+  return node.kind === "disk" || node.kind === "memory" ? node.size : 0;
 }
 
 export function readAt(file: DiskFile | MemoryFile, target: Uint8Array, position: number): number {
