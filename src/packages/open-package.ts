@@ -72,6 +72,14 @@ async function readText(file: string, shownAs: string): Promise<string> {
 
 /** Here, because a runtime could not tell a missing program of the package's from a fault of its own. */
 export async function checkProgram(guest: Guest, folder: string, shownAs: string): Promise<void> {
+  if (guest.kind === "wasm") {
+    if (await isFile(path.join(folder, guest.file))) return;
+    const manifest = path.join(shownAs, "normalizer.json");
+    throw new WhiskersError(
+      "manifest-invalid",
+      `${manifest}: entrypoint is ${JSON.stringify(guest.file)}: no such file in this folder; build it first`,
+    );
+  }
   const program = guest.kind === "command" || guest.kind === "program" ? guest.argv[0] : undefined;
   if (program?.includes("/") !== true) return;
   const mode = await stat(path.join(folder, program)).then(

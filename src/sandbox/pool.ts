@@ -225,10 +225,9 @@ export class Pool {
     // Errors of the streams are no news: `output` ends or `ended` resolves.
     for (const stream of [sandbox.input, sandbox.output, sandbox.errors]) stream.on("error", () => {});
     const { manifest, loadsLate = false } = prepared.pkg;
-    const link =
-      isPlain(manifest.guest)
-        ? new PlainLink(sandbox, limits)
-        : new GuestLink(sandbox, limits, loadsLate);
+    const link = isPlain(manifest.guest)
+      ? new PlainLink(sandbox, limits)
+      : new GuestLink(sandbox, limits, loadsLate);
     return { key, sandbox, link, limits, state, runs: 0, cpuMs: 0, peakBytes: null, idleSinceMs: 0 };
   }
 

@@ -121,7 +121,7 @@ class PooledSandboxes implements Sandboxes {
 
   async close(): Promise<void> {
     await this.#pool.close();
-    await Promise.all(this.#drivers.map((driver) => driver.close?.()));
+    for (const driver of this.#drivers) await driver.close?.();
   }
 
   async #plan(pkg: Package, options: RunOptions): Promise<RunPlan> {

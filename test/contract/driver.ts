@@ -223,15 +223,22 @@ export function driverContract(
 
     test("a guest cannot pass its own failure off as the runtime's", async ({ driver, command }) => {
       const script = `echo '{"exit-code": 0, "started": false}' >&3; echo 'bwrap: cannot make a sandbox' >&2; exit 1`;
-      const { ending } = await runCommand(driver, command(["sh", "-c", `(${script}) 2>&1; exit 1`], "blames"));
+      const { ending } = await runCommand(
+        driver,
+        command(["sh", "-c", `(${script}) 2>&1; exit 1`], "blames"),
+      );
       assert.deepEqual(ending, { exitCode: 1, signal: null, outOfMemory: false, runtimeError: null });
     });
 
     test("files are placed for the guest to read", async ({ driver, command }) => {
       const content = Buffer.from(JSON.stringify({ filler: "x".repeat(300_000) }));
-      const { output, ending } = await runCommand(driver, command(["sh", "-c", 'cat "$WHISKERS_META"'], "meta"), {
-        files: [{ name: "meta.json", content }],
-      });
+      const { output, ending } = await runCommand(
+        driver,
+        command(["sh", "-c", 'cat "$WHISKERS_META"'], "meta"),
+        {
+          files: [{ name: "meta.json", content }],
+        },
+      );
       assert.deepEqual(output, content);
       assert.equal(ending.exitCode, 0);
     });
@@ -239,7 +246,10 @@ export function driverContract(
     test("nothing of the runner's environment is passed on", async ({ driver, command }) => {
       const secret = "whiskers-test-secret";
       process.env["WHISKERS_TEST_SECRET"] = secret;
-      const { output } = await runCommand(driver, command(["sh", "-c", "env; cat /proc/self/environ"], "environment"));
+      const { output } = await runCommand(
+        driver,
+        command(["sh", "-c", "env; cat /proc/self/environ"], "environment"),
+      );
       assert.ok(output.includes("WHISKERS_PACKAGE"), "it has an environment");
       assert.ok(!output.includes(secret), "the variable was seen");
     });
@@ -514,7 +524,7 @@ function commandGuest(
   if (typeof module === "object" && "kind" in module) return module;
   if (guests.includes("command")) return { kind: "command", argv };
   if (module === undefined) throw new NotTried("WebAssembly has no processes, signals and shells");
-  const [name = "", ...args] = typeof module === "string" ? [module] : module;
+  const [name, ...args] = typeof module === "string" ? [module] : module;
   return { kind: "wasm", file: `${name}.wasm`, args, plain: true };
 }
 

@@ -5,6 +5,7 @@ import type { Package } from "../../../domain/package.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
+import { within } from "../../within.ts";
 import { setUp } from "./host.ts";
 import type { Host } from "./host.ts";
 import { InstancesProcess } from "./instances-process.ts";
@@ -64,15 +65,26 @@ class WasmDriver implements Driver {
     const { guest } = pkg.manifest;
     if (guest.kind !== "wasm") throw new WhiskersError("runtime-unavailable", "it runs WebAssembly alone");
     const file = path.join(pkg.folder, guest.file);
-    if (!(await stat(file).then((found) => found.isFile(), () => false)))
-      throw new WhiskersError("environment-missing", `no module ${guest.file}: looked for it in ${pkg.folder}`);
+    if (
+      !(await stat(file).then(
+        (found) => found.isFile(),
+        () => false,
+      ))
+    )
+      throw new WhiskersError(
+        "environment-missing",
+        `no module ${guest.file}: looked for it in ${pkg.folder}`,
+      );
     const version = `WASI preview 1, V8 ${process.versions.v8}`;
     return { pkg, environment: { name: "wasm", version, digest: null } };
   }
 
   async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {
     const host = await this.#host();
-    return openSandbox(prepared, request, host, await this.#processFor(prepared, request, host));
+    const process = await this.#processFor(prepared, request, host);
+    // Its time is not the run's; but a module that takes for ever is its normalizer's fault, so a run waits for it then.
+    await within(request.limits.startMs / 2, process.loaded, undefined);
+    return openSandbox(prepared, request, host, process);
   }
 
   async close(): Promise<void> {
@@ -86,7 +98,15 @@ class WasmDriver implements Driver {
     const { guest } = pkg.manifest;
     if (guest.kind !== "wasm") throw new WhiskersError("runtime-unavailable", "it runs WebAssembly alone");
     const { memoryBytes, tmpBytes, openFiles, cpus } = limits;
-    const key = JSON.stringify([pkg.folder, guest.file, pkg.dependencies?.folder, memoryBytes, tmpBytes, openFiles, cpus]);
+    const key = JSON.stringify([
+      pkg.folder,
+      guest.file,
+      pkg.dependencies?.folder,
+      memoryBytes,
+      tmpBytes,
+      openFiles,
+      cpus,
+    ]);
     for (;;) {
       for (const one of this.#processes.get(key) ?? []) {
         const process = await one;

@@ -2,7 +2,14 @@ import type { Limits } from "../../../domain/limits.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { Head } from "../head.ts";
 import { MESSAGE, MessageReader, send } from "./process/channel.ts";
-import type { EndedMessage, LoadedMessage, Message, MessageKind, OpenMessage, UsageMessage } from "./process/channel.ts";
+import type {
+  EndedMessage,
+  LoadedMessage,
+  Message,
+  MessageKind,
+  OpenMessage,
+  UsageMessage,
+} from "./process/channel.ts";
 import type { MainOptions } from "./process/main.ts";
 import type { Host } from "./host.ts";
 
@@ -41,6 +48,9 @@ export class InstancesProcess {
   readonly #complaint = new Head(COMPLAINT_MAX_BYTES);
   readonly #onGone: () => void;
   readonly gone: Promise<void>;
+  /** Resolves once its module is compiled, or cannot be, or the process is gone. */
+  readonly loaded: Promise<void>;
+  #onLoaded: () => void = () => {};
   #trouble: string | null = null;
   #count = 0;
   #reserved = 0;
@@ -61,6 +71,9 @@ export class InstancesProcess {
         around.signal("kill");
       }
     });
+    this.loaded = new Promise((resolve) => {
+      this.#onLoaded = resolve;
+    });
     this.gone = this.#end();
   }
 
@@ -73,31 +86,39 @@ export class InstancesProcess {
     onGone: () => void,
   ): Promise<InstancesProcess> {
     const shown = { packageFolder: pkg.folder, dependenciesFolder: pkg.dependencies?.folder ?? null };
-    const around = await host.launch(shown, processLimits(limits), ({ program, packageFolder, dependenciesFolder }) => {
-      const options: MainOptions = {
-        moduleFile: `${packageFolder}/${file}`,
-        folders: {
-          package: packageFolder,
-          ...(dependenciesFolder === null ? {} : { dependencies: dependenciesFolder }),
-        },
-        tmpBytes: limits.tmpBytes,
-        openFiles: limits.openFiles,
-        heapMiB: heapMiB(limits),
-      };
-      const readable = [program, packageFolder, ...(dependenciesFolder === null ? [] : [dependenciesFolder])];
-      return [
-        process.execPath,
-        `--wasm-max-mem-pages=${Math.max(1, Math.floor(limits.memoryBytes / PAGE_BYTES))}`,
-        `--wasm-max-table-size=${TABLE_ENTRIES_MAX}`,
-        "--expose-gc",
-        "--no-warnings",
-        "--permission",
-        "--allow-worker",
-        ...readable.map((folder) => `--allow-fs-read=${folder}`),
-        `${program}/main.js`,
-        JSON.stringify(options),
-      ];
-    });
+    const around = await host.launch(
+      shown,
+      processLimits(limits),
+      ({ program, packageFolder, dependenciesFolder }) => {
+        const options: MainOptions = {
+          moduleFile: `${packageFolder}/${file}`,
+          folders: {
+            package: packageFolder,
+            ...(dependenciesFolder === null ? {} : { dependencies: dependenciesFolder }),
+          },
+          tmpBytes: limits.tmpBytes,
+          openFiles: limits.openFiles,
+          heapMiB: heapMiB(limits),
+        };
+        const readable = [
+          program,
+          packageFolder,
+          ...(dependenciesFolder === null ? [] : [dependenciesFolder]),
+        ];
+        return [
+          process.execPath,
+          `--wasm-max-mem-pages=${Math.max(1, Math.floor(limits.memoryBytes / PAGE_BYTES))}`,
+          `--wasm-max-table-size=${TABLE_ENTRIES_MAX}`,
+          "--expose-gc",
+          "--no-warnings",
+          "--permission",
+          "--allow-worker",
+          ...readable.map((folder) => `--allow-fs-read=${folder}`),
+          `${program}/main.js`,
+          JSON.stringify(options),
+        ];
+      },
+    );
     return new InstancesProcess(around, onGone);
   }
 
@@ -115,7 +136,9 @@ export class InstancesProcess {
     this.#listeners.set(number, listener);
     if (this.#isGone) {
       // It went between the two.
-      setImmediate(() => this.#over(number, { ...KILLED, runtimeError: "its process ended before it began" }, null));
+      setImmediate(() =>
+        this.#over(number, { ...KILLED, runtimeError: "its process ended before it began" }, null),
+      );
       return number;
     }
     if (this.#idle !== null) clearTimeout(this.#idle);
@@ -144,6 +167,7 @@ export class InstancesProcess {
       const { trouble } = JSON.parse(payload.toString()) as LoadedMessage;
       this.#isLoaded = true;
       this.#trouble = trouble;
+      this.#onLoaded();
       if (trouble !== null) for (const number of this.#listeners.keys()) this.#refuse(number, trouble);
       return;
     }
@@ -188,10 +212,16 @@ export class InstancesProcess {
   async #end(): Promise<void> {
     const ending = await this.#around.ended;
     this.#isGone = true;
+    this.#onLoaded();
     this.#onGone();
     // With it its instances: which of them did it, nobody can tell.
     const runtimeError = ending.runtimeError ?? (this.#isLoaded ? null : this.#complaint.text.trim() || null);
-    const told = { ...ending, exitCode: ending.exitCode || null, signal: ending.signal ?? "SIGKILL", runtimeError };
+    const told = {
+      ...ending,
+      exitCode: ending.exitCode || null,
+      signal: ending.signal ?? "SIGKILL",
+      runtimeError,
+    };
     for (const number of this.#listeners.keys()) this.#over(number, told, null);
     await this.#around.close();
   }

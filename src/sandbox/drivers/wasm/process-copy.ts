@@ -17,7 +17,9 @@ const IMPORT = /(?<before>from "\.{1,2}\/[^"]+)\.ts"/gu;
  * each process, and each thread of it, 30 milliseconds; so it is done once.
  */
 export async function copyProcess(stateDirectory: string, draftName: string): Promise<string> {
-  const names = (await readdir(SOURCES, { recursive: true })).filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts")).toSorted();
+  const names = (await readdir(SOURCES, { recursive: true }))
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
+    .toSorted();
   const files = await Promise.all(
     names.map(async (name) => ({ name, text: await readFile(path.join(SOURCES, name), "utf8") })),
   );
@@ -45,10 +47,14 @@ export async function copyProcess(stateDirectory: string, draftName: string): Pr
 
 /** In a process of its own: this function of Node.js' warns on standard error, once per process, that it may change. */
 async function withoutTypes(texts: readonly string[]): Promise<readonly string[]> {
-  const run = promisify(execFile)(process.execPath, ["--no-warnings", "--input-type=module", "--eval", STRIP], {
-    maxBuffer: STRIPPED_MAX_BYTES,
-    env: {},
-  });
+  const run = promisify(execFile)(
+    process.execPath,
+    ["--no-warnings", "--input-type=module", "--eval", STRIP],
+    {
+      maxBuffer: STRIPPED_MAX_BYTES,
+      env: {},
+    },
+  );
   run.child.stdin?.end(JSON.stringify(texts));
   return JSON.parse((await run).stdout) as readonly string[];
 }

@@ -92,7 +92,11 @@ export class WasmSandbox implements Sandbox {
         this.#onRoom?.();
         this.output.push(null);
         this.errors.push(null);
-        end(this.#signal === null || ending.outOfMemory ? ending : { ...ending, exitCode: null, signal: this.#signal });
+        end(
+          this.#signal === null || ending.outOfMemory
+            ? ending
+            : { ...ending, exitCode: null, signal: this.#signal },
+        );
       },
     });
   }
@@ -134,7 +138,8 @@ export class WasmSandbox implements Sandbox {
   }
 
   #askForMore(output: number, errors: number): 0 {
-    if (output + errors > 0 && !this.#isOver) this.#process.send(MESSAGE.read, this.#number, number32(output, errors));
+    if (output + errors > 0 && !this.#isOver)
+      this.#process.send(MESSAGE.read, this.#number, number32(output, errors));
     return 0;
   }
 

@@ -24,10 +24,17 @@ export async function selfCheck(host: Host, stateDirectory: string): Promise<voi
     process.reserve();
     const ending = await new Promise<Ending>((resolve) => {
       const nothing = (): void => {};
-      const ignored = { onOutput: nothing, onErrors: nothing, onTaken: nothing, onUsage: nothing, onTrouble: nothing };
+      const ignored = {
+        onOutput: nothing,
+        onErrors: nothing,
+        onTaken: nothing,
+        onUsage: nothing,
+        onTrouble: nothing,
+      };
       process.open({ args: [], env: {}, files: [] }, { ...ignored, onEnded: resolve });
     });
-    if (ending.exitCode !== 0) throw new Error(ending.runtimeError ?? "a module that does nothing did not end well");
+    if (ending.exitCode !== 0)
+      throw new Error(ending.runtimeError ?? "a module that does nothing did not end well");
   } finally {
     await process.close();
   }

@@ -33,8 +33,11 @@ function inspectMemories(bytes: Uint8Array): string | null {
       const count = readNumber(bytes, size.next);
       if (count.value !== 1) return `it has ${count.value} memories, and one is offered`;
       const flags = bytes[count.next] ?? 0;
-      if ((flags & MEMORY_FLAGS.shared) !== 0) return "its memory is shared between threads, which are not offered";
-      return (flags & MEMORY_FLAGS.is64) === 0 ? null : "its memory has 64-bit addresses, which are not offered";
+      if ((flags & MEMORY_FLAGS.shared) !== 0)
+        return "its memory is shared between threads, which are not offered";
+      return (flags & MEMORY_FLAGS.is64) === 0
+        ? null
+        : "its memory has 64-bit addresses, which are not offered";
     }
     at = size.next + size.value;
   }

@@ -14,6 +14,8 @@ const PAGE_BYTES = 65_536;
 const COLLECT_AFTER_BYTES = 64 * 1024 * 1024;
 /** As a shell says it of a program that a signal ended. */
 const TRAPPED = "SIGABRT";
+/** V8, of a module that begins with more than there may be. */
+const NO_MEMORY = /Cannot allocate Wasm memory/u;
 
 const port = parentPort;
 if (port !== null) serve(port, workerData as ThreadData);
@@ -27,14 +29,17 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
   let garbageBytes = 0;
   const measure = (): void => {
     const pages = (memory?.buffer.byteLength ?? 0) / PAGE_BYTES;
-    if (pages > Atomics.load(state, THREAD_STATE.memoryPages)) Atomics.store(state, THREAD_STATE.memoryPages, pages);
+    if (pages > Atomics.load(state, THREAD_STATE.memoryPages))
+      Atomics.store(state, THREAD_STATE.memoryPages, pages);
     Atomics.store(state, THREAD_STATE.cpuMs, Math.ceil(cpuMs() - startCpuMs));
   };
   const wake = (): void => {
     measure();
     if (Atomics.exchange(state, THREAD_STATE.woken, 1) === 0) parent.postMessage("wake");
   };
-  const [input, output, errors] = [data.input, data.output, data.errors].map((shared) => new Ring(shared, wake));
+  const [input, output, errors] = [data.input, data.output, data.errors].map(
+    (shared) => new Ring(shared, wake),
+  );
   if (input === undefined || output === undefined || errors === undefined) throw new Error("no rings");
   const shown = Object.entries(data.folders).map(([name, path]) => [name, readTree(path)] as const);
   const shared = folder(null, shown);
@@ -47,7 +52,7 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
     });
     measure();
     const memoryBytes = Atomics.load(state, THREAD_STATE.memoryPages) * PAGE_BYTES;
-    parent.postMessage({ ...ended, outOfMemory: false, cpuMs: cpuMs() - startCpuMs, memoryBytes });
+    parent.postMessage({ ...ended, cpuMs: cpuMs() - startCpuMs, memoryBytes });
     memory = null;
     garbageBytes += memoryBytes;
     if (garbageBytes > COLLECT_AFTER_BYTES) {
@@ -56,6 +61,7 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
     }
     parent.postMessage("idle");
   });
+  parent.postMessage("idle");
 }
 
 function run(
@@ -63,7 +69,7 @@ function run(
   wasi: ReturnType<typeof createWasi>,
   errors: Ring,
   onMemory: (memory: WebAssembly.Memory) => void,
-): Pick<EndedMessage, "exitCode" | "signal"> {
+): Pick<EndedMessage, "exitCode" | "signal" | "outOfMemory"> {
   try {
     const instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.imports });
     const { memory, _start: start } = instance.exports;
@@ -71,11 +77,12 @@ function run(
     wasi.attach(memory);
     onMemory(memory);
     (start as () => void)();
-    return { exitCode: 0, signal: null };
+    return { exitCode: 0, signal: null, outOfMemory: false };
   } catch (error) {
-    if (error instanceof GuestExit) return { exitCode: error.code, signal: null };
-    say(errors, `WebAssembly: ${describe(error)}\n`);
-    return { exitCode: null, signal: TRAPPED };
+    if (error instanceof GuestExit) return { exitCode: error.code, signal: null, outOfMemory: false };
+    const said = describe(error);
+    say(errors, `WebAssembly: ${said}\n`);
+    return { exitCode: null, signal: TRAPPED, outOfMemory: NO_MEMORY.test(said) };
   }
 }
 

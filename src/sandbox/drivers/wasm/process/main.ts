@@ -33,10 +33,12 @@ async function main({ moduleFile, ...options }: MainOptions): Promise<void> {
   process.stdin.on("end", () => process.exit(0));
   const loaded = await load(moduleFile);
   const trouble = typeof loaded === "string" ? loaded : null;
+  if (typeof loaded !== "string") {
+    threads = new Threads({ ...options, module: loaded });
+    await threads.started;
+  }
   send(process.stdout, MESSAGE.loaded, 0, Buffer.from(JSON.stringify({ trouble } satisfies LoadedMessage)));
-  if (typeof loaded === "string") return;
-  threads = new Threads({ ...options, module: loaded });
-  for (const message of waiting) handle(message, instances, threads);
+  if (threads !== null) for (const message of waiting) handle(message, instances, threads);
 }
 
 /** The module, or why there is none that we run. */
@@ -50,12 +52,19 @@ async function load(file: string): Promise<WebAssembly.Module | string> {
   }
 }
 
-function handle({ kind, instance: number, payload }: Message, instances: Map<number, Instance>, threads: Threads): void {
+function handle(
+  { kind, instance: number, payload }: Message,
+  instances: Map<number, Instance>,
+  threads: Threads,
+): void {
   if (kind === MESSAGE.open) {
     const { args, env, files } = JSON.parse(payload.toString()) as OpenMessage;
     const opened = new Instance(number, threads.take(), () => instances.delete(number));
     instances.set(number, opened);
-    const decoded = files.map(({ name, content }) => ({ name, content: Uint8Array.from(Buffer.from(content, "base64")) }));
+    const decoded = files.map(({ name, content }) => ({
+      name,
+      content: Uint8Array.from(Buffer.from(content, "base64")),
+    }));
     opened.start({ args, env, files: decoded });
     return;
   }
@@ -86,27 +95,42 @@ function handle({ kind, instance: number, payload }: Message, instances: Map<num
 class Threads {
   readonly #options: ThreadOptions;
   readonly #idle: Thread[] = [];
+  #starting = 0;
+  /** The first of them can take an instance. */
+  readonly started: Promise<void>;
+  #onStarted: () => void = () => {};
 
   constructor(options: ThreadOptions) {
     this.#options = options;
-    for (let count = 0; count < SPARE_THREADS; count += 1) this.#idle.push(this.#make());
+    this.started = new Promise((resolve) => {
+      this.#onStarted = resolve;
+    });
+    for (let count = 0; count < SPARE_THREADS; count += 1) this.#make();
   }
 
   /** One that waits, or that is being started. */
   take(): Thread {
-    const thread = this.#idle.pop() ?? this.#make();
+    const thread = this.#idle.pop() ?? this.#make(true);
     // After this run has begun: it goes first.
     setImmediate(() => {
-      while (this.#idle.length < SPARE_THREADS) this.#idle.push(this.#make());
+      while (this.#idle.length + this.#starting < SPARE_THREADS) this.#make();
     });
     return thread;
   }
 
-  #make(): Thread {
+  /** @param isTaken it is not for others, when it is ready */
+  #make(isTaken = false): Thread {
+    let isStarting = true;
+    if (!isTaken) this.#starting += 1;
     const onIdle = (thread: Thread): void => {
-      this.#idle.push(thread);
+      if (!isStarting || !isTaken) this.#idle.push(thread);
+      if (isStarting && !isTaken) this.#starting -= 1;
+      isStarting = false;
+      this.#onStarted();
     };
     const onGone = (thread: Thread): void => {
+      if (isStarting && !isTaken) this.#starting -= 1;
+      this.#onStarted();
       const at = this.#idle.indexOf(thread);
       if (at !== -1) this.#idle.splice(at, 1);
     };

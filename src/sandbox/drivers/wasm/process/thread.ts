@@ -39,7 +39,7 @@ export class Thread {
       input: this.input.shared,
       output: this.output.shared,
       errors: this.errors.shared,
-      state: this.#state.buffer as SharedArrayBuffer,
+      state: this.#state.buffer,
     };
     // Stripped of types by now: process-copy.ts.
     this.#worker = new Worker(new URL("instance-thread.js", import.meta.url), {

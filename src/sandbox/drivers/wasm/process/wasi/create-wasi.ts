@@ -72,7 +72,15 @@ export function offeredCalls(): ReadonlySet<string> {
   return new Set(Object.keys(createWasi({ ...nothing, ...streams, shared: folder(null) }).imports));
 }
 
-function firstDescriptors({ input, output, errors, shared, files, tmpBytes, openFiles }: WasiOptions): Descriptors {
+function firstDescriptors({
+  input,
+  output,
+  errors,
+  shared,
+  files,
+  tmpBytes,
+  openFiles,
+}: WasiOptions): Descriptors {
   const whiskers = folder(null, [
     ...shared.entries,
     ...files.map(({ name, content }) => [name, memoryFile(content, null)] as const),

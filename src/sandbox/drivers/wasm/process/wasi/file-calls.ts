@@ -84,7 +84,10 @@ export function fileCalls(context: CallContext): Readonly<Record<string, Call>> 
       memory().set32(done, bytes);
     },
     fd_pread: (number: number, vectors: number, count: number, offset: bigint, done: number) => {
-      memory().set32(done, readNode(descriptors.node(number), memory().vectors(vectors, count), position(offset)));
+      memory().set32(
+        done,
+        readNode(descriptors.node(number), memory().vectors(vectors, count), position(offset)),
+      );
     },
     fd_write: (number: number, vectors: number, count: number, done: number) => {
       const descriptor = descriptors.get(number);
@@ -101,7 +104,10 @@ export function fileCalls(context: CallContext): Readonly<Record<string, Call>> 
       memory().set32(done, bytes);
     },
     fd_pwrite: (number: number, vectors: number, count: number, offset: bigint, done: number) => {
-      memory().set32(done, writeNode(descriptors.node(number), memory().vectors(vectors, count), position(offset)));
+      memory().set32(
+        done,
+        writeNode(descriptors.node(number), memory().vectors(vectors, count), position(offset)),
+      );
     },
     fd_seek: (number: number, offset: bigint, whence: number, at: number) => {
       const descriptor = descriptors.node(number);
@@ -160,7 +166,9 @@ function rightsOf(descriptor: Descriptor): bigint {
       return RIGHT.write;
     case "node":
       if (descriptor.node.kind === "folder") return ALL_RIGHTS;
-      return ALL_RIGHTS & ~(descriptor.readable ? 0n : RIGHT.read) & ~(descriptor.writable ? 0n : RIGHT.write);
+      return (
+        ALL_RIGHTS & ~(descriptor.readable ? 0n : RIGHT.read) & ~(descriptor.writable ? 0n : RIGHT.write)
+      );
   }
 }
 

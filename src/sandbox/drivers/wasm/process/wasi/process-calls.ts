@@ -61,7 +61,12 @@ function zeroEnded(text: string): Uint8Array {
   return new TextEncoder().encode(`${text}\0`);
 }
 
-function writeSizes({ memory }: CallContext, texts: readonly Uint8Array[], count: number, size: number): void {
+function writeSizes(
+  { memory }: CallContext,
+  texts: readonly Uint8Array[],
+  count: number,
+  size: number,
+): void {
   memory().set32(count, texts.length);
   memory().set32(
     size,
@@ -69,7 +74,12 @@ function writeSizes({ memory }: CallContext, texts: readonly Uint8Array[], count
   );
 }
 
-function writeTexts({ memory }: CallContext, texts: readonly Uint8Array[], pointers: number, buffer: number): void {
+function writeTexts(
+  { memory }: CallContext,
+  texts: readonly Uint8Array[],
+  pointers: number,
+  buffer: number,
+): void {
   let at = buffer >>> 0;
   for (const [index, text] of texts.entries()) {
     memory().set32((pointers >>> 0) + 4 * index, at);
@@ -149,7 +159,10 @@ function poll(context: CallContext, at: number, events: number, count: number, h
   context.memory().set32(happened, ready.length);
 }
 
-function descriptorOrErrno({ descriptors }: CallContext, number: number): ReturnType<Descriptors["get"]> | number {
+function descriptorOrErrno(
+  { descriptors }: CallContext,
+  number: number,
+): ReturnType<Descriptors["get"]> | number {
   try {
     return descriptors.get(number);
   } catch {
@@ -161,7 +174,10 @@ function waitFor(
   clocks: readonly { readonly dueNs: bigint }[],
   inputs: readonly { readonly stream: InputStream }[],
 ): void {
-  const dueNs = clocks.reduce<bigint | null>((first, { dueNs: one }) => (first === null || one < first ? one : first), null);
+  const dueNs = clocks.reduce<bigint | null>(
+    (first, { dueNs: one }) => (first === null || one < first ? one : first),
+    null,
+  );
   const [input] = inputs;
   for (;;) {
     const leftNs = dueNs === null ? null : dueNs - process.hrtime.bigint();

@@ -122,7 +122,8 @@ export function lookUp(start: Folder, path: string): Place {
     above.push(at);
     at = node;
   }
-  if (place.mustBeFolder && place.node !== null && place.node.kind !== "folder") throw new WasiError("notFolder");
+  if (place.mustBeFolder && place.node !== null && place.node.kind !== "folder")
+    throw new WasiError("notFolder");
   return place;
 }
 
@@ -146,7 +147,10 @@ export function sizeOf(node: Node): number {
 
 export function readAt(file: DiskFile | MemoryFile, target: Uint8Array, position: number): number {
   if (file.kind === "memory") {
-    const bytes = file.bytes.subarray(Math.min(position, file.size), Math.min(position + target.length, file.size));
+    const bytes = file.bytes.subarray(
+      Math.min(position, file.size),
+      Math.min(position + target.length, file.size),
+    );
     target.set(bytes);
     return bytes.length;
   }
