@@ -143,6 +143,7 @@ function packageOf(id: string, bytes: Uint8Array, plain: boolean): Package {
       schema: "openkat/1",
       dependencies: null,
       onInvalid: "fail",
+      runtime: null,
     },
   };
 }
