@@ -5,7 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, cpus, release, tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -13,12 +13,13 @@ import { createInlineDriver } from "../src/sandbox/drivers/inline/create-inline-
 import { createOciDriver } from "../src/sandbox/drivers/oci/create-oci-driver.ts";
 import { createSubprocessDriver } from "../src/sandbox/drivers/subprocess/create-subprocess-driver.ts";
 import type { Driver } from "../src/sandbox/driver.ts";
+import { benchMachine } from "./bench-machine.ts";
 import { measureContainers } from "./measure-containers.ts";
 import { measureLargeRaw } from "./measure-large-raw.ts";
 import { measureOverhead, type OverheadRow } from "./measure-overhead.ts";
 import { measureRecords } from "./measure-records.ts";
 import { measureSupervise, type SuperviseFigures } from "./measure-supervise.ts";
-import { judgePromises, type Verdict } from "./promises.ts";
+import { judgePromises, judgeSupervise, type Verdict } from "./promises.ts";
 
 await main();
 
@@ -59,8 +60,8 @@ async function main(): Promise<void> {
     });
     const records = await measureRecords(quick ? 20_000 : 100_000);
     const largeRaw = await measureLargeRaw({ drivers, home, megabytes: quick ? 50 : 200 });
-    const verdicts = judgePromises({ overhead, records, largeRaw });
     const supervise = values.supervise === true ? await superviseRows(quick ? 400 : 3000) : [];
+    const verdicts = [...judgePromises({ overhead, records, largeRaw }), ...judgeSupervise(supervise)];
     const report = { machine: machine(python), overhead, records, largeRaw, supervise, verdicts };
     process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : asText(report));
     if (values.check === true && verdicts.some(({ kept }) => !kept)) process.exitCode = 1;
@@ -115,11 +116,7 @@ function systemPython(): string {
 
 function machine(python: string): Readonly<Record<string, string | number>> {
   return {
-    cores: availableParallelism(),
-    processor: cpus()[0]?.model ?? "unknown",
-    memoryGiB: Math.round(totalmem() / 1024 ** 3),
-    kernel: release(),
-    node: process.version,
+    ...benchMachine(),
     python: execFileSync(python, ["--version"], { encoding: "utf8" }).trim(),
   };
 }

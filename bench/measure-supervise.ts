@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { cpuMsOf, listTree, residentBytesOf } from "../src/sandbox/drivers/process-tree.ts";
 import { startPostgres } from "../test/fixtures/postgres-server.ts";
+import { openHeap } from "./inspected-heap.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const MAIN = path.join(ROOT, "src/cli/main.ts");
@@ -27,8 +28,12 @@ export interface SuperviseBench {
   readonly state: "reuse" | "fork";
   readonly slots: number;
   readonly database: "server" | "embedded";
+  /** Tasks that wait behind those that are measured; default: none. */
+  readonly behind?: number;
   /** Between two measurements of memory, tasks; default: none but the last. */
   readonly memoryEvery?: number;
+  /** Whether garbage is collected before each measurement of memory, and what is left in the heap is told. */
+  readonly heap?: boolean;
   /** Where the supervisor writes a profile of its processor time. */
   readonly profileFolder?: string;
 }
@@ -37,6 +42,7 @@ export interface SuperviseFigures {
   readonly state: SuperviseBench["state"];
   readonly database: SuperviseBench["database"];
   readonly slots: number;
+  readonly behind: number;
   readonly tasks: number;
   readonly tasksPerSecond: number;
   /** Processor time for each task, user and system, milliseconds, of everything that shares the machine. */
@@ -52,8 +58,16 @@ export interface SuperviseFigures {
   /** Resident memory of the supervisor's own process. */
   readonly memory: {
     readonly peakBytes: number;
-    readonly curve: readonly { readonly tasks: number; readonly bytes: number }[];
+    readonly curve: readonly MemoryPoint[];
   };
+}
+
+interface MemoryPoint {
+  readonly tasks: number;
+  /** Resident. */
+  readonly bytes: number;
+  /** What was left in JavaScript's heap when garbage had been collected, and in buffers outside it. */
+  readonly heapBytes?: number;
 }
 
 /**
@@ -68,7 +82,7 @@ export async function measureSupervise(bench: SuperviseBench): Promise<Supervise
   });
   const server = bench.database === "server" ? undo.use(await startPostgres()) : null;
   const databaseUrl = await server?.createDatabase();
-  const mock = startMock(bench.warmUp + bench.tasks);
+  const mock = startMock(bench.warmUp + bench.tasks + (bench.behind ?? 0));
   undo.defer(() => end(mock));
   const settings = await settingsOf(mock);
   const log = path.join(home, "log");
@@ -90,11 +104,13 @@ export async function measureSupervise(bench: SuperviseBench): Promise<Supervise
   });
   await progress.until(bench.warmUp);
   const first = { tasks: progress.delivered, ms: performance.now(), cpu: cpu() };
-  const curve: { readonly tasks: number; readonly bytes: number }[] = [];
+  const curve: MemoryPoint[] = [];
+  const heap = bench.heap === true ? undo.use(await openHeap(log)) : null;
   const step = bench.memoryEvery ?? bench.tasks;
   for (let at = step; at <= bench.tasks; at += step) {
     await progress.until(bench.warmUp + at);
-    curve.push({ tasks: at, bytes: residentBytesOf(pidOf(supervisor)) });
+    const bytes = residentBytesOf(pidOf(supervisor));
+    curve.push({ tasks: at, bytes, ...(heap === null ? {} : { heapBytes: await heap.usedBytes() }) });
   }
   const tasks = progress.delivered - first.tasks;
   const seconds = (performance.now() - first.ms) / 1000;
@@ -104,6 +120,7 @@ export async function measureSupervise(bench: SuperviseBench): Promise<Supervise
     state: bench.state,
     database: bench.database,
     slots: bench.slots,
+    behind: bench.behind ?? 0,
     tasks,
     tasksPerSecond: tasks / seconds,
     cpuMsPerTask: {
@@ -153,7 +170,7 @@ class Progress {
     this.#rest = lines.pop() ?? "";
     for (const line of lines) {
       if (line.includes(DELIVERED)) this.delivered += 1;
-      else if (!line.includes('"level":"info"')) process.stderr.write(`${line}\n`);
+      else if (line.startsWith("{") && !line.includes('"level":"info"')) process.stderr.write(`${line}\n`);
     }
     return length > 0;
   }
@@ -185,7 +202,8 @@ function startSupervisor(
     bench.profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${bench.profileFolder}`];
   const file = openSync(log, "w");
   try {
-    return spawn(process.execPath, [...NODE_OPTIONS, ...profile, MAIN, "supervise"], {
+    const inspect = bench.heap === true ? ["--inspect=127.0.0.1:0"] : [];
+    return spawn(process.execPath, [...NODE_OPTIONS, ...profile, ...inspect, MAIN, "supervise"], {
       stdio: ["ignore", "ignore", file],
       env: {
         PATH: process.env["PATH"],

@@ -1,6 +1,7 @@
 import type { LargeRaw } from "./measure-large-raw.ts";
 import type { OverheadRow } from "./measure-overhead.ts";
 import type { RecordsRate } from "./measure-records.ts";
+import type { SuperviseFigures } from "./measure-supervise.ts";
 
 export interface Verdict {
   /** With the number that SPECIFICATION.md gives it. */
@@ -63,4 +64,37 @@ export function judgePromises(measured: {
     },
   );
   return verdicts;
+}
+
+/** Tasks a second of one supervisor, with everything on two cores: each has to do a task in so many milliseconds. */
+const LEAST_PER_SECOND = { reuse: 300, fork: 150 } as const;
+/** Of the supervisor's own process, where the database is another. */
+const MOST_CPU_MS = 3;
+const MOST_RESIDENT_BYTES = 165e6;
+
+/** What is promised about a supervisor at work, held against measurements of it, fresh ones or saved ones. */
+export function judgeSupervise(rows: readonly SuperviseFigures[]): readonly Verdict[] {
+  return rows.flatMap(({ state, database, slots, tasksPerSecond, cpuMsPerTask: { supervisor }, memory }) => {
+    const where = `(${state}, ${database}, ${slots} slots)`;
+    const rate: Verdict = {
+      promise: `S6 trivial tasks ${where}: at least ${LEAST_PER_SECOND[state]} a second on two cores`,
+      measured: `${tasksPerSecond.toFixed(0)} a second`,
+      kept: tasksPerSecond >= LEAST_PER_SECOND[state],
+    };
+    // The embedded database works in the supervisor's process: its time and memory are not told apart.
+    if (database === "embedded") return [rate];
+    return [
+      rate,
+      {
+        promise: `S7 each costs the supervisor ${where} at most ${MOST_CPU_MS} ms of processor time`,
+        measured: `${supervisor.toFixed(2)} ms`,
+        kept: supervisor <= MOST_CPU_MS,
+      },
+      {
+        promise: `S8 the supervisor ${where} takes at most ${MOST_RESIDENT_BYTES / 1e6} MB of memory, resident`,
+        measured: `${(memory.peakBytes / 1e6).toFixed(0)} MB`,
+        kept: memory.peakBytes <= MOST_RESIDENT_BYTES,
+      },
+    ];
+  });
 }

@@ -21,9 +21,9 @@ const LONGEST_WAIT_SECONDS = 300;
 const RECORD_AFTER_MS = 500;
 const SETTLEMENTS_PER_COMMIT = 64;
 /** What comes together within so long is taken, and settled, together, milliseconds. */
-const GATHER_MS = 25;
+const GATHER_MS = 10;
 /** Deliveries taken at once: each may hold a large output. */
-const BATCH = 16;
+const BATCH = 32;
 
 /** One step that was tried now, whatever came of it. Times are milliseconds of Unix time. */
 export interface TriedStep {

@@ -59,8 +59,10 @@ const PRUNED_AT_ONCE = 1000;
 /** How long handing back may take, milliseconds. */
 const HAND_BACK_MS = 5000;
 const HAND_BACK_RETRY = { attempts: 4, baseMs: 100, capMs: 1000 };
-/** Connections to each of OpenKAT's services, and deliveries at once. */
+/** Connections to each of OpenKAT's services. */
 const CONNECTIONS = 32;
+/** At once: most of their time they wait, for a service's answer or for others to be settled with. */
+const DELIVERIES = 64;
 
 export interface RunSupervisorOptions {
   readonly settings: Settings;
@@ -173,7 +175,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   const deliverer = new Deliverer({
     queue: deliveries,
     steps: (run, verdict, so) => deliverySteps(run, verdict, so, destinations),
-    lanes: CONNECTIONS,
+    lanes: DELIVERIES,
     pollMs: DATABASE_POLL_MS,
     giveUpMs: config.giveUpMs,
     onEvent: watch,
