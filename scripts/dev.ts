@@ -19,14 +19,14 @@ interface Counts {
   skipped: number;
 }
 
-/** Test files by suite. Suites that measure time or kill things run one file at a time. */
+/** Test files by suite. Suites that measure time, kill things, or look at the whole machine run one file at a time. */
 const SUITES: Readonly<Record<string, { readonly files: readonly string[]; readonly concurrency: number }>> =
   {
     unit: {
       files: ["src/**/*.test.ts", "sdk/**/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"],
       concurrency: availableParallelism(),
     },
-    contract: { files: ["test/contract/**/*.test.ts"], concurrency: availableParallelism() },
+    contract: { files: ["test/contract/**/*.test.ts"], concurrency: 1 },
     security: { files: ["test/security/**/*.test.ts"], concurrency: 1 },
     integration: { files: ["test/integration/**/*.test.ts"], concurrency: availableParallelism() },
     timing: { files: ["test/timing/**/*.test.ts"], concurrency: 1 },

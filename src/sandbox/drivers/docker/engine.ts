@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 
 import { Pool } from "undici";
@@ -76,17 +77,42 @@ export class Engine {
   async attach(container: string): Promise<Duplex> {
     const path = `/containers/${container}/attach`;
     try {
-      const query = { stream: "1", stdin: "1", stdout: "1", stderr: "1" };
-      const { socket } = await this.#pool.upgrade({
-        method: "POST",
-        path: target(path, query),
-        protocol: "tcp",
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-      return socket;
+      return await this.#upgrade(target(path, { stream: "1", stdin: "1", stdout: "1", stderr: "1" }));
     } catch (error) {
       throw asEngineError(error, "POST", path);
     }
+  }
+
+  /** By Node's own client: undici does not tell why an upgrade was refused. */
+  #upgrade(path: string): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      const asked = request({
+        socketPath: this.socketPath,
+        method: "POST",
+        path,
+        agent: false,
+        headers: { connection: "Upgrade", upgrade: "tcp" },
+      });
+      // Only of the answer: the stream lives for as long as the container.
+      const limit = setTimeout(() => {
+        asked.destroy(new DOMException("no answer", "TimeoutError"));
+      }, TIMEOUT_MS);
+      asked.once("close", () => {
+        clearTimeout(limit);
+      });
+      asked.once("upgrade", (_answer, socket, head) => {
+        clearTimeout(limit);
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      asked.once("response", (answer) => {
+        readText(answer).then((text) => {
+          reject(new EngineError(answer.statusCode ?? null, complaintOf(text)));
+        }, reject);
+      });
+      asked.once("error", reject);
+      asked.end();
+    });
   }
 
   /** Lines of JSON for as long as the engine sends them. @throws EngineError */

@@ -1,5 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import path from "node:path/posix";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { isObject } from "../../../domain/unknown.ts";
 import { isStaleSandbox } from "../../cgroup/owner.ts";
@@ -31,12 +32,22 @@ export async function reap(engine: Engine, stateDirectory: string): Promise<void
   }
 }
 
-/** Whatever its state. One that is gone, or that somebody else is removing, is fine. @throws EngineError */
+/**
+ * Whatever its state. One that is gone, or that somebody else is removing, is fine. Podman does not remove one that ends
+ * at the same moment: it is asked again. @throws EngineError
+ */
 export async function removeContainer(engine: Engine, container: string): Promise<void> {
-  try {
-    await engine.ask("DELETE", `/containers/${container}`, { query: { force: "1", v: "1" } });
-  } catch (error) {
-    if (error instanceof EngineError && (error.status === 404 || error.status === 409)) return;
-    throw error;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await engine.ask("DELETE", `/containers/${container}`, { query: { force: "1", v: "1" } });
+      return;
+    } catch (error) {
+      if (error instanceof EngineError && (error.status === 404 || error.status === 409)) return;
+      if (tries === REMOVE_TRIES || !(error instanceof EngineError && error.status === 500)) throw error;
+      await delay(REMOVE_AGAIN_MS * tries);
+    }
   }
 }
+
+const REMOVE_TRIES = 5;
+const REMOVE_AGAIN_MS = 100;
