@@ -1,4 +1,4 @@
-import { request } from "node:http";
+import { type IncomingMessage, request as httpRequest } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 
 import { Pool } from "undici";
@@ -86,7 +86,7 @@ export class Engine {
   /** By Node's own client: undici does not tell why an upgrade was refused. */
   #upgrade(path: string): Promise<Duplex> {
     return new Promise((resolve, reject) => {
-      const asked = request({
+      const asked = httpRequest({
         socketPath: this.socketPath,
         method: "POST",
         path,
@@ -106,9 +106,7 @@ export class Engine {
         resolve(socket);
       });
       asked.once("response", (answer) => {
-        readText(answer).then((text) => {
-          reject(new EngineError(answer.statusCode ?? null, complaintOf(text)));
-        }, reject);
+        void refusalOf(answer).then(reject);
       });
       asked.once("error", reject);
       asked.end();
@@ -135,6 +133,15 @@ export class Engine {
   /** Cuts what is under way. */
   async close(): Promise<void> {
     await this.#pool.destroy();
+  }
+}
+
+/** Why it did not become a stream. */
+async function refusalOf(answer: IncomingMessage): Promise<unknown> {
+  try {
+    return new EngineError(answer.statusCode ?? null, complaintOf(await readText(answer)));
+  } catch (error) {
+    return error;
   }
 }
 
