@@ -1,12 +1,14 @@
 import { copyFile } from "node:fs/promises";
 import path from "node:path";
 
+import type { Manifest } from "../domain/package.ts";
 import { formatBytes } from "../domain/quantity.ts";
 import { WhiskersError } from "../errors.ts";
 import { blockImage, type BlockKind } from "../packages/block-image.ts";
 import type { Base } from "../packages/build/base.ts";
 import { rootOfBase } from "../packages/build/base.ts";
 import { buildImage, type Built } from "../packages/build/build-image.ts";
+import { type BuiltArtifact, buildWasmArtifact } from "../packages/build/build-wasm-artifact.ts";
 import { clientConfiguration } from "../packages/dependencies/client-configuration.ts";
 import { type Installed, installDependencies } from "../packages/dependencies/install-dependencies.ts";
 import { digestWithDependencies } from "../packages/digest.ts";
@@ -32,13 +34,15 @@ export const command: Command = {
   help: `whiskers build FOLDER [-t REFERENCE] [--base BASE] [-o OUTPUT] [--json]
 
 Makes an OCI image of a package, in the local store, without a daemon: a base, the SDK, what its lock file
-names, and its code, each a layer of its own. The same folder on the same base gives the same digest, on every
-machine and every day. What was installed for it is listed beside it: \`whiskers sbom\`.
+names, and its code, each a layer of its own. The same folder on the same base gives the same digest, on
+every machine and every day. A WebAssembly module becomes an artifact in the CNCF's layout for those. What
+was installed for it is listed beside it: \`whiskers sbom\`.
 
   -t, --tag REFERENCE   what it is called; default: its id and version
   --base BASE           what it runs on: a base root that \`whiskers root make\` made (default: the one that its
                         environment names), an image (REFERENCE, oci:FOLDER or FILE.tar), a folder with a root
-                        filesystem, or none: what the machine that runs it has installed
+                        filesystem, or none: what the machine that runs it has installed (of a WebAssembly
+                        module, an ordinary image with all files of its folder)
   -o, --output OUTPUT   write it to a folder oci:FOLDER or oci:FOLDER:NAME, or to an archive FILE.tar, which
                         \`docker load\` takes too; or all that it consists of as a file system for a
                         virtual machine, FILE.squashfs or FILE.erofs
@@ -68,6 +72,21 @@ async function build(args: Arguments, context: Context): Promise<number> {
   await using images = await openImages(context);
   const { store } = images;
   using _hold = await store.hold(context.signal);
+  if (isArtifact(source.manifest, args)) {
+    if (output !== null && "file" in output && output.kind !== "archive") {
+      throw new WhiskersError(
+        "usage",
+        `--output ${output.file}: a WebAssembly artifact has no file system; see --base`,
+      );
+    }
+    const built = await buildWasmArtifact(source, store);
+    await store.tag(reference, built.descriptor);
+    if (output !== null) await write(built.descriptor, { reference, output }, store, context);
+    status.end();
+    for (const warning of leftOutOf(built)) context.err(`warning: ${warning}\n`);
+    await show({ reference, built, installed: null }, args, context);
+    return 0;
+  }
   status.show("base");
   const base = await chooseBase(textOption(args, "base"), source.manifest.guest, images, context);
   const { pkg, installed } = await withDependencies(source, base, store, context, status.show);
@@ -92,6 +111,22 @@ async function build(args: Arguments, context: Context): Promise<number> {
   for (const warning of installed?.warnings ?? []) context.err(`warning: ${warning}\n`);
   await show({ reference, built, installed }, args, context);
   return 0;
+}
+
+/** A module alone goes by the layout for WebAssembly, unless a base is asked for. */
+function isArtifact({ guest, dependencies }: Manifest, args: Arguments): boolean {
+  return guest.kind === "wasm" && dependencies === null && textOption(args, "base") === undefined;
+}
+
+const MOST_NAMED = 5;
+
+function leftOutOf({ leftOut }: BuiltArtifact): readonly string[] {
+  if (leftOut.length === 0) return [];
+  const more = leftOut.length > MOST_NAMED ? ` and ${leftOut.length - MOST_NAMED} more` : "";
+  const named = leftOut.slice(0, MOST_NAMED).join(", ");
+  return [
+    `the artifact holds the module alone, without ${named}${more}; --base none makes an image of everything`,
+  ];
 }
 
 type Output =

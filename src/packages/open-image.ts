@@ -7,7 +7,9 @@ import { WhiskersError } from "../errors.ts";
 import { BASE_ANNOTATION, NO_BASE } from "./build/annotations.ts";
 import type { ImageStore } from "./images/image-store.ts";
 import { readConfig, readImage } from "./images/manifest.ts";
+import { isWasmArtifact } from "./images/wasm-artifact.ts";
 import { listFolder } from "./list-folder.ts";
+import { openWasmArtifact } from "./open-wasm-artifact.ts";
 import { checkOpenKat, checkProgram, readManifest } from "./open-package.ts";
 
 /** An image in the store. */
@@ -26,10 +28,12 @@ const DEPENDENCIES = "whiskers/dependencies";
 /**
  * Makes the package in an image ready to be run: unpacked once, shared by all. Its digest is that of the image's
  * manifest, and its root filesystem is the image, unless that was built without a base.
+ * An artifact of WebAssembly has no root filesystem, and its folder lies where those of packages do.
  * @throws WhiskersError `package-unreadable`, `manifest-invalid`; as `ImageStore.root`
  */
-export async function openImage({ store, name, digest: named }: FoundImage): Promise<Package> {
+export async function openImage({ store, name, digest: named }: FoundImage, home: string): Promise<Package> {
   const { manifest: image, digest } = await readImage(store, named);
+  if (isWasmArtifact(image)) return openWasmArtifact(image, { store, home, name, digest });
   const { labels } = await readConfig(store, image);
   const tree = await store.root(digest, { name });
   const folder = path.join(tree.folder, PACKAGE);

@@ -40,7 +40,7 @@ export async function openReference(reference: string, options: OpenReferenceOpt
     case "image":
       if (findImage === undefined)
         throw new WhiskersError("usage", `${reference}: images cannot be used here`);
-      return openImage(await findImage(reference));
+      return openImage(await findImage(reference), home);
   }
 }
 

@@ -101,7 +101,7 @@ function plain({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
 }
 
-async function putJson(store: ImageStore, document: object, mediaType: string): Promise<Descriptor> {
+export async function putJson(store: ImageStore, document: object, mediaType: string): Promise<Descriptor> {
   const text = Buffer.from(JSON.stringify(document));
   async function* content(): AsyncGenerator<Buffer> {
     yield text;
