@@ -120,7 +120,6 @@ suite("trust", { skip }, () => {
     const held = { WHISKERS_TRUST_POLICY: at("policy.json"), WHISKERS_HOME: at("held") };
     for (const args of [
       ["pull", name],
-      ["install", name],
       ["run", name, at("raw")],
       ["run", at("normalizer"), at("raw")],
     ]) {
