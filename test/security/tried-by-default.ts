@@ -4,7 +4,7 @@ const QUICK: readonly string[] = [
   "write-outside",
   "fork-bomb",
   "memory-bytearray",
-  "syscalls",
+  "mounts",
   "parent-memory",
 ];
 
