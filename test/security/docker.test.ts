@@ -15,13 +15,21 @@ const noEngine = whyNoDockerEngine();
 const engine = noEngine === undefined ? await startDockerEngine() : null;
 after(() => engine?.close());
 
-for (const runtime of ["runc", "runsc"] as const) {
+const RUNTIMES = ["runc", "runsc"] as const;
+// All of them before the first suite: the engine ends when no suite is left that is known.
+const unavailable: Partial<Record<string, string>> = {};
+for (const runtime of RUNTIMES) {
+  const reason = noEngine ?? (await whyUnavailable(runtime));
+  if (reason !== undefined) unavailable[runtime] = reason;
+}
+
+for (const runtime of RUNTIMES) {
   const isSlow = runtime === "runsc";
   hostileSuite(`docker (${runtime})`, (stateDirectory) => makeDriver(runtime, stateDirectory), {
     sharesKernel: !isSlow,
     // A container costs half a second of processor time, and an attack's time is limited.
     concurrency: 2,
-    skip: noEngine ?? (await whyUnavailable(runtime)),
+    skip: unavailable[runtime],
     only: triedByDefault(isSlow),
     ...(isSlow ? { ...GVISOR, weaknesses: WEAKNESSES_OF_GVISOR_BY_AN_ENGINE } : {}),
   });
