@@ -142,7 +142,7 @@ function bareStart(runtime: string, argvOf: () => readonly string[]): Measured {
   };
 }
 
-/** What SPECIFICATION.md promises of containers. */
+/** What containers are to reach; no promise before it was measured on a quiet machine. */
 function judge(rows: readonly OverheadRow[]): readonly Verdict[] {
   const p50 = (runtime: string, how: string): number | null =>
     rows.find((row) => row.runtime === runtime && row.how === how)?.ms.p50 ?? null;
@@ -155,7 +155,7 @@ function judge(rows: readonly OverheadRow[]): readonly Verdict[] {
     const [ours, theirs] = [p50(runtime, "cold start"), p50(beside, "cold start")];
     if (ours === null || theirs === null) continue;
     verdicts.push({
-      promise: `S6 a cold start in ${runtime} takes at most ${times} times \`${beside}\``,
+      promise: `a cold start in ${runtime} takes at most ${times} times \`${beside}\``,
       measured: `${(ours / theirs).toFixed(2)} times (${ours.toFixed(0)} ms, ${theirs.toFixed(0)} ms)`,
       kept: ours / theirs <= times,
     });
@@ -166,7 +166,7 @@ function judge(rows: readonly OverheadRow[]): readonly Verdict[] {
   ] as const) {
     for (const { runtime, ms } of rows.filter((row) => row.how === how && row.runtime.includes("("))) {
       verdicts.push({
-        promise: `S7 a run under ${how} in ${runtime} takes at most ${limitMs} ms`,
+        promise: `a run under ${how} in ${runtime} takes at most ${limitMs} ms`,
         measured: `${ms.p50.toFixed(2)} ms`,
         kept: ms.p50 <= limitMs,
       });
