@@ -123,6 +123,14 @@ const ACCEPTED: readonly (readonly [object, object])[] = [
     { limits: { wallMs: 2500, logBytes: 0, openFiles: 16 } },
   ],
   [
+    { ...BASE, environment: "wasm", entrypoint: "./target/n.wasm" },
+    { guest: { kind: "wasm", file: "target/n.wasm", args: [], plain: false } },
+  ],
+  [
+    { ...BASE, environment: "wasm", entrypoint: ["n.wasm", "-x"] },
+    { guest: { kind: "wasm", file: "n.wasm", args: ["-x"], plain: true } },
+  ],
+  [
     { ...BASE, environment: "php", entrypoint: ["php", "a.php"] },
     { guest: { kind: "command", argv: ["php", "a.php"], root: "php" } },
   ],
@@ -211,6 +219,9 @@ const REJECTED_BY_PARSER: readonly (readonly [object, RegExp])[] = [
   [{ ...BASE, environment: "node", entrypoint: "normalize.py" }, /file:function/u],
   [{ ...BASE, environment: "node", entrypoint: "../a.ts" }, /file:function/u],
   [{ ...BASE, environment: "node", entrypoint: "/a.ts" }, /file:function/u],
+  [{ ...BASE, environment: "wasm", entrypoint: "../n.wasm" }, /ends in \.wasm/u],
+  [{ ...BASE, environment: "wasm", entrypoint: ["/n.wasm"] }, /entrypoint/u],
+  [{ ...BASE, environment: "wasm", entrypoint: "n.wat" }, /ends in \.wasm/u],
   [{ ...BASE, environment: "php", entrypoint: "normalize.ts" }, /file:function/u],
   [{ ...BASE, environment: "php", entrypoint: "../a.php" }, /file:function/u],
   [{ ...BASE, environment: "php", entrypoint: "a.php:not a name" }, /file:function/u],
