@@ -31,6 +31,11 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./test.ts"),
   },
   {
+    name: "diff",
+    summary: "run two versions of a normalizer on the same raw files and compare what they give",
+    load: () => import("./diff.ts"),
+  },
+  {
     name: "supervise",
     summary: "take the place of OpenKAT's normalizer worker",
     load: () => import("./supervise.ts"),

@@ -1,4 +1,5 @@
 import type { Settings } from "../config/settings.ts";
+import { formatBytes } from "../domain/quantity.ts";
 import { type Catalogue, openCatalogue } from "../packages/catalogue.ts";
 import { clientConfiguration } from "../packages/dependencies/client-configuration.ts";
 import { installDependencies } from "../packages/dependencies/install-dependencies.ts";
@@ -14,8 +15,15 @@ export interface Packages extends AsyncDisposable {
   readonly catalogue: Catalogue;
 }
 
-/** @param purpose to `look` at a package nothing is installed for it */
-export function openPackages(settings: Settings, purpose: "run" | "look"): Packages {
+/**
+ * @param purpose to `look` at a package nothing is installed for it
+ * @param show is told what takes its time: pulling, installing
+ */
+export function openPackages(
+  settings: Settings,
+  purpose: "run" | "look",
+  show: (what: string) => void = () => {},
+): Packages {
   const { home, roots } = settings;
   const tools = openTools(settings, SDK_FOLDER);
   const client = clientConfiguration(process.env);
@@ -32,14 +40,18 @@ export function openPackages(settings: Settings, purpose: "run" | "look"): Packa
     findImage: async (reference) => {
       images ??= openImages({ env: process.env, settings: () => settings });
       const opened = await images;
-      const { name, descriptor } = await findImage(reference, opened, never);
+      const { name, descriptor } = await findImage(reference, opened, never, (done, total) => {
+        show(`pulling ${reference}: ${formatBytes(done)} of ${formatBytes(total)}`);
+      });
       return { store: opened.store, name, digest: descriptor.digest };
     },
     ...(purpose === "look"
       ? {}
       : {
-          install: (pkg, requirements) =>
-            installDependencies({ ...pkg, requirements }, { home, tools, client }, never),
+          install: (pkg, requirements) => {
+            show(`installing what ${pkg.manifest.id} depends on: ${requirements.files[0]}`);
+            return installDependencies({ ...pkg, requirements }, { home, tools, client }, never);
+          },
         }),
   });
   return {

@@ -18,14 +18,18 @@ import type { PoolOptions } from "../sandbox/pool.ts";
 import { openSandboxes } from "../sandbox/sandboxes.ts";
 import { isOciRuntime } from "../sandbox/drivers/oci/runtimes.ts";
 
-/** The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here. */
+/**
+ * The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here.
+ * @param show as of `openPackages`
+ */
 export function openStages(
   settings: Settings,
   fetch: Stages["fetch"],
   pool: Partial<PoolOptions> = {},
+  show?: (what: string) => void,
 ): Stages & AsyncDisposable {
   const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime, microvmKernel } = settings;
-  const packages = openPackages(settings, "run");
+  const packages = openPackages(settings, "run", show);
   const common = {
     sdkFolder: SDK_FOLDER,
     stateDirectory: path.join(home, "runtimes"),

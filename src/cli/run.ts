@@ -12,6 +12,7 @@ import { JsonDocument } from "./report/json-document.ts";
 import { TextReport } from "./report/text-report.ts";
 import { runInput } from "./run-input.ts";
 import { readMetaOverrides, readRunOptions, RUN_OPTIONS, RUN_OPTIONS_HELP } from "./run-options.ts";
+import { statusLine } from "./status-line.ts";
 import { WatchLines } from "./watch/watch-lines.ts";
 import { watchRuns } from "./watch/watch-runs.ts";
 import { WatchText } from "./watch/watch-text.ts";
@@ -77,10 +78,11 @@ async function run(args: Arguments, context: Context): Promise<number> {
     return watchRuns(setting, context, isJson ? new WatchLines(context.out) : new WatchText(context, full));
   }
   await using inputs = await openInputs(paths, context.signal);
-  await using stages = openStages(context.settings(), () =>
-    Promise.reject(new Error("each run brings its own")),
-  );
+  using status = statusLine(context);
+  const eachBringsIts = (): Promise<never> => Promise.reject(new Error("each run brings its own"));
+  await using stages = openStages(context.settings(), eachBringsIts, {}, status.show);
   const { manifest } = await stages.catalogue.open(reference);
+  status.end();
   const chosen = chooseInputs(inputs, paths, manifest, overrides, setting.all);
   const report = isJson
     ? new JsonDocument(context.out)

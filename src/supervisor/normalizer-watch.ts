@@ -10,6 +10,8 @@ export interface NormalizerWatch {
   refresh(): Promise<void>;
   /** The same, when something was installed or uninstalled since the last time. Cheap: one statement. */
   refreshWhenInstalled(): Promise<void>;
+  /** How many packages could not be used at the last look. */
+  readonly troubles: number;
 }
 
 export interface NormalizerWatchOptions {
@@ -27,6 +29,7 @@ export function watchNormalizers({
 }: NormalizerWatchOptions): NormalizerWatch {
   let seen: string | null = null;
   let told: ReadonlySet<string> = new Set();
+  let troubleCount = 0;
   /** Troubles that stand in the database as this process's, by what is installed. */
   const noted = new Map<string, string>();
 
@@ -38,6 +41,7 @@ export function watchNormalizers({
     for (const normalizer of removed) log.info("normalizer removed", { normalizer });
     for (const { reason } of troubles) if (!told.has(reason)) log.error("package not refreshed", { reason });
     told = new Set(troubles.map(({ reason }) => reason));
+    troubleCount = troubles.length;
     await note(installed, troubles);
   };
   const note = async (installed: readonly Installed[], troubles: Refreshed["troubles"]): Promise<void> => {
@@ -51,6 +55,9 @@ export function watchNormalizers({
   };
   return {
     refresh,
+    get troubles() {
+      return troubleCount;
+    },
     async refreshWhenInstalled() {
       if (stampOf(await listInstalled(database)) !== seen) await refresh();
     },

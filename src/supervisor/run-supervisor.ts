@@ -108,6 +108,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   const metrics = openMetrics({
     queue: () => queueDepth(database),
     sandboxes: () => machine.sandboxes.idle,
+    packages: () => ({ normalizers: normalizers.ids.length, troubles: packages.troubles }),
   });
   const clients = openKat === null ? null : await connect(openKat, config, metrics, undo);
   const folder = await openRawFolder(settings.home);

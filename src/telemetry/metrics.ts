@@ -15,6 +15,8 @@ export interface MetricSources {
   /** Tasks that wait, by where they wait, and the age of the oldest, seconds. */
   queue(): Promise<{ readonly depth: Readonly<Record<string, number>>; readonly oldestSeconds: number }>;
   sandboxes(): { readonly count: number; readonly memoryBytes: number };
+  /** Normalizers that this process runs, and packages that it could not use at its last look. */
+  packages(): { readonly normalizers: number; readonly troubles: number };
 }
 
 export interface Metrics {
@@ -115,6 +117,26 @@ export function openMetrics(sources: MetricSources): Metrics {
       registers: [],
       collect() {
         this.set(sources.sandboxes().memoryBytes);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: "whiskers_normalizers",
+      help: "Normalizers that this process runs.",
+      registers: [],
+      collect() {
+        this.set(sources.packages().normalizers);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: "whiskers_package_troubles",
+      help: "Packages that are set or installed and could not be used at the last look.",
+      registers: [],
+      collect() {
+        this.set(sources.packages().troubles);
       },
     }),
   );

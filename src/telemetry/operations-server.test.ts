@@ -13,6 +13,7 @@ test("health, readiness and metrics", async () => {
       return Promise.resolve({ depth: { queued: 7 }, oldestSeconds: 1.5 });
     },
     sandboxes: () => ({ count: 2, memoryBytes: 1024 }),
+    packages: () => ({ normalizers: 1, troubles: 0 }),
   });
   metrics.countRun("kat_x", { status: "succeeded" }, { run: 2 });
   metrics.countRun("kat_x", { status: "failed", code: "time-limit", message: "" }, {});

@@ -18,8 +18,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, suite, test } from "node:test";
+import { after, before, suite, test, type TestContext } from "node:test";
 
+import { WhiskersError } from "../../src/errors.ts";
 import { openImageStore } from "../../src/packages/images/image-store.ts";
 import { shareRoot } from "../fixtures/base-root.ts";
 import { javascriptPackage, phpPackage, pythonPackage, writeFiles } from "../fixtures/dependent-packages.ts";
@@ -126,6 +127,8 @@ suite("whiskers build", { timeout: 10 * 60_000 }, () => {
     writeFiles(source, { "normalize.py": REPORTING });
     const [built, secondMs] = timed(() => build(source, { home, base: "python:3.11", tag: "real:1.0" }));
     assert.ok(secondMs <= firstMs / 10, `${Math.round(firstMs)} ms, then ${Math.round(secondMs)} ms`);
+
+    await runsOnItsRoot("real:1.0", home, t);
 
     const layout = place("real-layout");
     whiskers(["push", "real:1.0", `oci:${layout}:1.0`], home);
@@ -366,6 +369,29 @@ const VERSIONS = `import sys, colour
 def run(meta, raw):
     yield {"object_type": "Network", "name": "%d.%d colour %s" % (*sys.version_info[:2], colour.VERSION)}
 `;
+
+/** The image is the root filesystem in every runtime that mounts one, and the output the same. */
+async function runsOnItsRoot(reference: string, home: string, t: TestContext): Promise<void> {
+  const outputs = new Map<string, string>();
+  for (const [runtime, ociRuntime] of [
+    ["subprocess", "runc"],
+    ["oci", "runc"],
+    ["oci", "runsc"],
+  ] as const) {
+    await using runner = openRunner(home, { WHISKERS_ROOTS: "machine", WHISKERS_OCI_RUNTIME: ociRuntime });
+    try {
+      const { outcome, record } = await runner.run(reference, { runtime });
+      assert.equal(outcome.status, "succeeded", JSON.stringify(outcome));
+      assert.equal(record.environment.name, reference);
+      outputs.set(`${runtime} ${ociRuntime}`, record.outputSha256);
+    } catch (error) {
+      if (!(error instanceof WhiskersError) || error.code !== "runtime-unavailable") throw error;
+      t.diagnostic(`not in ${runtime}, ${ociRuntime}: ${error.message}`);
+    }
+  }
+  assert.ok(outputs.size > 0);
+  assert.equal(new Set(outputs.values()).size, 1, JSON.stringify([...outputs]));
+}
 
 interface BuildOptions {
   readonly home: string;

@@ -173,6 +173,9 @@ describe("the catalogue", { timeout: 240_000, skip: noPostgres ?? noRegistry ?? 
     assert.match(trouble("gone") ?? "", /127\.0\.0\.1:1/u);
     assert.match(trouble("puppet") ?? "", /both have the id puppet/u);
     assert.ok(supervisor.log.some(({ msg }) => msg === "package not refreshed"));
+    const metrics = await (await fetch(`${supervisor.operationsUrl()}/metrics`)).text();
+    assert.match(metrics, /^whiskers_normalizers 1$/mu);
+    assert.match(metrics, /^whiskers_package_troubles 2$/mu);
     await client.query("delete from whiskers.installed");
     await client.end();
   });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
 
+import { openPackages } from "../../src/cli/open-packages.ts";
 import { openTools } from "../../src/cli/open-tools.ts";
 import { readSettings } from "../../src/config/settings.ts";
 import type { Package } from "../../src/domain/package.ts";
@@ -40,6 +41,21 @@ suite("dependencies", { timeout: 240_000 }, () => {
       const found = await Promise.all([one, two, three, four].map((pkg) => runner.names(pkg, { runtime })));
       assert.deepEqual(found, [["1.0"], ["2.0"], ["1m 2.0.0"], ["1m 2.1.3"]], runtime);
     }
+  });
+
+  test("what is installed or pulled before the first run is told, once", async () => {
+    const shown: string[] = [];
+    await using packages = openPackages(
+      readSettings({ WHISKERS_HOME: place("home-shown") }),
+      "run",
+      (what) => {
+        shown.push(what);
+      },
+    );
+    const source = pythonPackage(place("shown"), "1.0");
+    await packages.catalogue.open(source);
+    await packages.catalogue.open(source);
+    assert.deepEqual(shown, ["installing what shown depends on: requirements.txt"]);
   });
 
   test("composer's lock file, and a library beside it", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
@@ -260,6 +260,21 @@ suite("images", { skip }, () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  test("an image that umoci insert made is unpacked", async () => {
+    const layout = at("inserted");
+    const umoci = (...args: readonly string[]): void => {
+      execFileSync("umoci", args, { stdio: ["ignore", "ignore", "pipe"] });
+    };
+    writeFileSync(at("inserted.txt"), "hi\n");
+    umoci("init", "--layout", layout);
+    umoci("new", "--image", `${layout}:1`);
+    umoci("insert", "--image", `${layout}:1`, at("inserted.txt"), "/app/inserted.txt");
+    whiskers(["pull", `oci:${layout}:1`, "-t", "inserted:1"]);
+    const descriptor = await store.resolve(parseReference("inserted:1"));
+    const tree = await store.root(descriptor?.digest ?? "");
+    assert.equal(readFileSync(path.join(tree.folder, "app/inserted.txt"), "utf8"), "hi\n");
   });
 
   /** By skopeo's standards a layout like any other; without a process for each. */

@@ -24,6 +24,7 @@ export async function findImage(
   given: string,
   { store, client, admission }: Images,
   signal: AbortSignal,
+  onProgress?: PullOptions["onProgress"],
 ): Promise<ImageHere> {
   const location = parseImageLocation(given);
   const pull = async (
@@ -32,7 +33,11 @@ export async function findImage(
     name?: string,
     admit?: PullOptions["admit"],
   ): Promise<ImageHere> => {
-    const options = { signal, ...(admit === undefined ? {} : { admit }) };
+    const options = {
+      signal,
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(admit === undefined ? {} : { admit }),
+    };
     const { image } = await pullImage(store, source, reference, options);
     return { name: name ?? image.digest, descriptor: image };
   };

@@ -398,6 +398,15 @@ suite("hostile layers", () => {
     );
   });
 
+  test("an archive that ends with its last byte of content is whole: umoci insert writes such", async (t) => {
+    const place = temporaryPlace(t);
+    const [content, cut] = ["hi\n", tarArchive([{ name: "README", content: "hi\n" }], false)];
+    await unpack(place, [cut.subarray(0, 512 + content.length)]);
+    assert.equal(readFileSync(path.join(place.tree, "README"), "utf8"), content);
+    const missing = unpack(temporaryPlace(t), [cut.subarray(0, 512 + content.length - 1)]);
+    await assert.rejects(missing, isError("image-invalid", /cut short/u));
+  });
+
   test("any archive ends as a tree or an error, and nothing outside changes", async (t) => {
     const place = temporaryPlace(t);
     const part = fc.constantFrom("a", "b", "l", "..", ".", "", ".wh.a", ".wh.l", ".wh..wh..opq", "A");
