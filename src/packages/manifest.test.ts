@@ -9,9 +9,10 @@ import { WhiskersError } from "../errors.ts";
 import { parseManifest } from "./manifest.ts";
 
 const BASE = { id: "x", name: "X", environment: "python", entrypoint: "normalize:run" };
-const validates = new Ajv2020({ strict: false }).compile(
-  JSON.parse(readFileSync(new URL("../../protocol/schemas/normalizer.json", import.meta.url), "utf8")),
+const SCHEMA: unknown = JSON.parse(
+  readFileSync(new URL("../../protocol/schemas/normalizer.json", import.meta.url), "utf8"),
 );
+const validates = new Ajv2020({ strict: false }).compile(SCHEMA as object);
 
 /** Manifests that are right, and what is to be read from them. */
 const ACCEPTED: readonly (readonly [object, object])[] = [
@@ -294,3 +295,24 @@ suite("parseManifest", () => {
     );
   });
 });
+
+test("an editor can say of every property what it is for", () => {
+  const { properties } = SCHEMA as { readonly properties: Readonly<Record<string, Described>> };
+  const nameless = namesWithoutText(properties, "");
+  assert.deepEqual(nameless, []);
+});
+
+interface Described {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Described>>;
+}
+
+function namesWithoutText(
+  properties: Readonly<Record<string, Described>>,
+  prefix: string,
+): readonly string[] {
+  return Object.entries(properties).flatMap(([name, { description, properties: below = {} }]) => [
+    ...(description === undefined ? [`${prefix}${name}`] : []),
+    ...namesWithoutText(below, `${prefix}${name}.`),
+  ]);
+}
