@@ -25,7 +25,7 @@ export type EmbeddedAnswer =
   | { readonly ok: false; readonly message: string; readonly fields: Readonly<Record<string, unknown>> };
 
 /**
- * V8's second compiler takes 500 MB to translate PostgreSQL's largest functions, and as much processor time as 1000
+ * V8's second compiler takes 500 MB to translate PostgreSQL's largest functions, and as much processor time as 400
  * transactions; what it makes is hardly faster than what the first one makes. These are of the whole process: in it is
  * no other WebAssembly that works much.
  */

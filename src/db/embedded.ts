@@ -47,7 +47,7 @@ async function initialise(directory: string): Promise<void> {
 }
 
 function startThread(workerData: EmbeddedThreadData): Worker {
-  return new Worker(new URL("embedded-thread.ts", import.meta.url), { workerData });
+  return new Worker(new URL("embedded-thread.ts", import.meta.url), { workerData, execArgv: [] });
 }
 
 class EmbeddedDatabase implements Database {
