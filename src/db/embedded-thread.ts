@@ -51,14 +51,18 @@ async function main(
     await pglite.close();
     return;
   }
-  let last = Promise.resolve();
+  // One after another, also when several come before the first is done.
+  let last: Promise<void> = Promise.resolve();
   port.on("message", (order: EmbeddedOrder) => {
-    last = last.then(async () => {
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of a window; a thread's port has none
-      port.postMessage(await answerTo(pglite, order));
-      if (order.kind === "close") port.close();
-    });
+    last = carryOutAfter(last, order);
   });
+
+  async function carryOutAfter(before: Promise<void>, order: EmbeddedOrder): Promise<void> {
+    await before;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of a window; a thread's port has none
+    port.postMessage(await answerTo(pglite, order));
+    if (order.kind === "close") port.close();
+  }
 }
 
 async function answerTo(pglite: PGlite, order: EmbeddedOrder): Promise<EmbeddedAnswer> {
