@@ -46,7 +46,9 @@ function references(model: Model): Json {
       link: {
         description: "The object of the same output whose `$id` follows the `#`.",
         type: "object",
-        properties: { $ref: { type: "string", pattern: "^#[\\s\\S]" } },
+        properties: {
+          $ref: { description: "`#` and the `$id`.", type: "string", pattern: "^#[\\s\\S]" },
+        },
         required: ["$ref"],
         additionalProperties: false,
       },
@@ -76,15 +78,18 @@ function objectType(type: ModelType): Json {
     description: type.description,
     type: "object",
     properties: {
-      $id: { $ref: `${idOf("reference")}#/$defs/id` },
-      object_type: { const: type.name },
+      $id: {
+        description: 'By what other objects of the same output refer to this one: `{"$ref": "#ID"}`.',
+        $ref: `${idOf("reference")}#/$defs/id`,
+      },
+      object_type: { description: `Always "${type.name}".`, const: type.name },
       primary_key: {
         description: `Computed by the host; one that is given must be the same. ${keyDescription(type)}`,
         type: "string",
       },
       scan_profile: { description: "A record of its own; here only null.", type: "null" },
       user_id: { description: "The user of OpenKAT whose object it is.", type: ["integer", "null"] },
-      ...Object.fromEntries(type.fields.map((field) => [field.name, fieldSchema(field)])),
+      ...Object.fromEntries(type.fields.map((field) => [field.name, fieldSchema(field, type)])),
     },
     required: ["object_type", ...type.fields.filter(({ required }) => required).map(({ name }) => name)],
     additionalProperties: false,
@@ -102,10 +107,36 @@ function keyDescription({ name, key, hashed }: ModelType): string {
     : `${joined}, with every occurrence of \`${hashed}\` replaced by its SHA-1.`;
 }
 
-function fieldSchema(field: ModelField): Json {
-  const schema = { ...valueSchema(field), ...(field.required ? {} : { default: field.default ?? null }) };
-  if (!field.nullable) return schema;
-  const { default: _, ...value } = schema as Json;
+function fieldSchema(field: ModelField, type: ModelType): Json {
+  const { description = plainDescription(field), ...value } = valueSchema(field);
+  const inKey = type.key.some(({ field: name }) => name === field.name) ? " Part of the primary key." : "";
+  return { description: `${String(description)}${inKey}`, ...withNull(value, field) };
+}
+
+/** Of a kind whose schema does not say more. */
+function plainDescription({ kind, target, enum: name, value }: ModelField): string {
+  switch (kind) {
+    case "reference":
+      return `Its ${target === "OOI" ? "object" : String(target)}: a primary key, or a \`$ref\` to an object of the same output.`;
+    case "enum":
+      return `One of ${String(name)}.`;
+    case "constant":
+      return `Always ${JSON.stringify(value)}.`;
+    case "integer":
+      return "A whole number.";
+    case "float":
+      return "A number.";
+    case "boolean":
+      return "True or false.";
+    case "texts":
+      return "Texts.";
+    default:
+      return "A text.";
+  }
+}
+
+function withNull(value: Json, field: ModelField): Json {
+  if (!field.nullable) return { ...value, ...(field.required ? {} : { default: field.default ?? null }) };
   const nullable =
     typeof value["type"] === "string" ? { ...value, type: [value["type"], "null"] } : orNull(value);
   return field.required ? nullable : { ...nullable, default: null };
@@ -212,7 +243,9 @@ function object({ types }: Model): Json {
   return {
     title: "Object of openkat/1",
     type: "object",
-    properties: { object_type: { enum: types.map(({ name }) => name) } },
+    properties: {
+      object_type: { description: "Of OpenKAT's object model.", enum: types.map(({ name }) => name) },
+    },
     required: ["object_type"],
     anyOf: types.map(({ name }) => ({ $ref: idOf(name) })),
   };
@@ -222,12 +255,13 @@ function record(): Json {
   const form = (name: string, properties: Json, required: readonly string[], description: string): Json => ({
     description,
     type: "object",
-    properties: { record_type: { const: name }, ...properties },
+    properties: { record_type: { description: `Always "${name}".`, const: name }, ...properties },
     required: ["record_type", ...required],
     additionalProperties: false,
   });
-  const held = { object: { $ref: idOf("object") } };
+  const held = { object: { description: "The object that is meant.", $ref: idOf("object") } };
   const aware = {
+    description: "Until when it exists; ISO 8601 with an offset. Not given: until it is taken back.",
     type: ["string", "null"],
     pattern: "^\\d{4}-\\d\\d-\\d\\d[Tt ].*(?:[Zz]|[+-]\\d\\d:?\\d\\d)$",
   };
@@ -256,9 +290,18 @@ function record(): Json {
       scan_profile: form(
         "scan_profile",
         {
-          reference: { $ref: `${idOf("reference")}#/$defs/OOI` },
-          level: { type: "integer", minimum: 0, maximum: 4 },
-          user_id: { type: ["integer", "null"], default: null },
+          reference: { description: "Whose profile it is.", $ref: `${idOf("reference")}#/$defs/OOI` },
+          level: {
+            description: "From 0, not at all, to 4, whatever it takes.",
+            type: "integer",
+            minimum: 0,
+            maximum: 4,
+          },
+          user_id: {
+            description: "The user of OpenKAT who set it.",
+            type: ["integer", "null"],
+            default: null,
+          },
         },
         ["reference", "level"],
         "The level to which an object may be scanned.",
@@ -267,6 +310,7 @@ function record(): Json {
         "raw",
         {
           mime_types: {
+            description: "By these other normalizers find it.",
             type: "array",
             minItems: 1,
             items: { type: "string", pattern: "^[\\u0021-\\u007e][\\u0020-\\u007e]{0,254}$" },

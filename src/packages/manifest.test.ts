@@ -295,24 +295,3 @@ suite("parseManifest", () => {
     );
   });
 });
-
-test("an editor can say of every property what it is for", () => {
-  const { properties } = SCHEMA as { readonly properties: Readonly<Record<string, Described>> };
-  const nameless = namesWithoutText(properties, "");
-  assert.deepEqual(nameless, []);
-});
-
-interface Described {
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, Described>>;
-}
-
-function namesWithoutText(
-  properties: Readonly<Record<string, Described>>,
-  prefix: string,
-): readonly string[] {
-  return Object.entries(properties).flatMap(([name, { description, properties: below = {} }]) => [
-    ...(description === undefined ? [`${prefix}${name}`] : []),
-    ...namesWithoutText(below, `${prefix}${name}.`),
-  ]);
-}

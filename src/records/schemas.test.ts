@@ -231,3 +231,33 @@ function objectTypeOrFail(name: string): ObjectType {
   assert.ok(type !== null);
   return type;
 }
+
+test("an editor can say of every property what it is for", () => {
+  const schemas = join(import.meta.dirname, "../../protocol/schemas");
+  const nameless = globSync("**/*.json", { cwd: schemas }).flatMap((file) =>
+    withoutText(JSON.parse(readFileSync(join(schemas, file), "utf8")), file),
+  );
+  assert.deepEqual(nameless, []);
+});
+
+/** They say more of properties that are described elsewhere. */
+const CONDITIONS: ReadonlySet<string> = new Set(["if", "then", "else"]);
+
+/** Pointers to properties that say nothing of themselves, wherever in a schema they are. */
+function withoutText(schema: unknown, pointer: string): readonly string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  const { properties } = schema as { readonly properties?: unknown };
+  const described = typeof properties === "object" && properties !== null ? Object.entries(properties) : [];
+  return [
+    ...described.filter(([, one]) => !saysSomething(one)).map(([name]) => `${pointer}/${name}`),
+    ...Object.entries(schema)
+      .filter(([key]) => !CONDITIONS.has(key))
+      .flatMap(([key, value]) => withoutText(value, `${pointer}/${key}`)),
+  ];
+}
+
+/** `false` forbids a property, and says all. A property may itself be called `properties`. */
+function saysSomething(schema: unknown): boolean {
+  if (typeof schema !== "object" || schema === null) return true;
+  return typeof (schema as { readonly description?: unknown }).description === "string";
+}
