@@ -91,7 +91,11 @@ echo "booted $(uname -r)" >&3
 while read -r verb one two three <&3; do
   case $verb in
     time) date -s "@$one" >/dev/null ;;
-    seed) echo "$one" >/dev/urandom ;;
+    seed)
+      echo "$one" >/dev/urandom
+      reseed
+      echo "seeded $?" >&3
+      ;;
     file) receive "$one" "$two" "$three" ;;
     setup) problem=$(sh -e /setup 2>&1) || complain "cannot set up the guest: $problem" ;;
     start) supervise "$one" "$two" & ;;

@@ -15,6 +15,7 @@ import type { MicrovmOptions } from "./create-microvm-driver.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Monitor } from "./monitor.ts";
 import { reap } from "./reap.ts";
+import type { Snapshot } from "./snapshots.ts";
 
 /** This machine as far as virtual machines in it are concerned. */
 export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
@@ -29,6 +30,8 @@ export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
   readonly advice: readonly string[];
   /** A folder, with its digest where that is known, as a disk that cannot be written to: its file. */
   diskImage(folder: string, digest: string | null): Promise<string>;
+  /** That are being made, or could not be: `provideSnapshot`. */
+  readonly snapshots: Map<string, Promise<Snapshot | null>>;
   nextName(): string;
 }
 
@@ -52,6 +55,7 @@ export async function findBase(
     initramfs,
     stateDirectory,
     diskImage: (folder, digest) => diskImage(folder, digest, path.join(stateDirectory, "microvm")),
+    snapshots: new Map(),
     cgroups: openCgroups(),
     ids: new SandboxIds(),
     etcFolder: await makeEtcFolder(stateDirectory, draftName),

@@ -17,6 +17,8 @@ export class Init {
   readonly ended: Promise<void>;
   /** Resolves when it will say nothing more. */
   readonly closed: Promise<void>;
+  /** Resolves when it has taken a seed, with whether its kernel uses it from now on. */
+  readonly seeded: Promise<boolean>;
   isBooted = false;
   isStarted = false;
   /** What it could not do. */
@@ -28,10 +30,17 @@ export class Init {
   #rest = "";
   #onStarted: () => void = () => {};
   #onEnded: () => void = () => {};
+  #onSeeded: (isUsed: boolean) => void = () => {};
   #waiting: ((peakBytes: number | null) => void)[] = [];
 
-  constructor(control: Duplex) {
+  /** @param isRestored it had started the guest before its machine was saved */
+  constructor(control: Duplex, isRestored: boolean) {
     this.#control = control;
+    this.isBooted = isRestored;
+    this.isStarted = isRestored;
+    this.seeded = new Promise((resolve) => {
+      this.#onSeeded = resolve;
+    });
     this.started = new Promise((resolve) => {
       this.#onStarted = resolve;
     });
@@ -105,6 +114,9 @@ export class Init {
     switch (verb) {
       case "booted":
         this.isBooted = true;
+        return;
+      case "seeded":
+        this.#onSeeded(words[0] === "0");
         return;
       case "failed":
         this.failure = words.join(" ");

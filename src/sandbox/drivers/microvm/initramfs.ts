@@ -11,6 +11,7 @@ import { cpioOf } from "./cpio.ts";
 import type { CpioEntry } from "./cpio.ts";
 import { unpackXz } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
+import { reseedProgram } from "./reseed-program.ts";
 
 /** What the init needs of a kernel; what of it is built in has no file. Others come with those that need them. */
 const WANTED_MODULES = ["virtio_mmio", "virtio_blk", "virtio_console", "erofs"];
@@ -34,7 +35,7 @@ export async function makeInitramfs(
 ): Promise<string> {
   const busybox = await findBusybox(searchPath);
   const init = await readFile(INIT);
-  const parts = JSON.stringify([kernel.digest, APPLETS, WANTED_MODULES]);
+  const parts = JSON.stringify([kernel.digest, APPLETS, WANTED_MODULES, reseedProgram().toString("hex")]);
   const hash = createHash("sha256").update(parts).update(init).update(busybox).digest("hex");
   const folder = path.join(stateDirectory, "microvm", "initramfs");
   const kept = path.join(folder, `${hash}.cpio`);
@@ -49,6 +50,7 @@ export async function makeInitramfs(
     { path: "init", mode: 0o100_755, content: init },
     { path: "bin/busybox", mode: 0o100_755, content: busybox },
     ...APPLETS.map((name) => ({ path: `bin/${name}`, mode: 0o120_777, content: Buffer.from("busybox") })),
+    { path: "bin/reseed", mode: 0o100_755, content: reseedProgram() },
     ...modules.map(({ name, content }) => ({ path: `modules/${name}`, mode: 0o100_644, content })),
     {
       path: "modules/order",

@@ -18,6 +18,15 @@ export interface Machine {
   readonly procsFiles: readonly string[];
   /** User and group that the monitor runs as; null: those of this process. */
   readonly userId: number | null;
+  /** It is to be saved, or was; absent: neither. */
+  readonly snapshot?: SnapshotUse;
+}
+
+/** Files of a machine that was saved: `memory`, its memory, and `state`, the rest of it. */
+export interface SnapshotUse {
+  /** Absolute. To be `saved` it is a folder of the monitor's user. */
+  readonly folder: string;
+  readonly as: "saved" | "restored";
 }
 
 /** A machine that runs. Its end is the end of everything in it. */
@@ -31,6 +40,13 @@ export interface RunningMachine {
   readonly errors: Readable;
   /** The end of what its kernel has printed so far. */
   console(): string;
+  /**
+   * Stops it and writes its `state`; its memory is in the file already. It has to be started to be saved.
+   * @throws Error it cannot be saved
+   */
+  save(): Promise<void>;
+  /** Resolves when a machine that is restored runs again; at once for others. @throws Error it cannot be restored */
+  readonly restored: Promise<void>;
   /** Resolves, never rejects, when the monitor's process has ended. */
   readonly ended: Promise<MachineEnd>;
   kill(): void;
@@ -54,6 +70,8 @@ export interface Monitor {
   readonly ownMemoryBytes: number;
   /** Its threads. */
   readonly ownProcesses: number;
+  /** It can save machines and restore them. */
+  readonly saves: boolean;
   /** What confines the monitor itself, for people. */
   readonly confinedBy: string;
   /** @throws Error it could not be started at all */

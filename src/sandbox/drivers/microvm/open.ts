@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
+import type { Limits } from "../../../domain/limits.ts";
 import type { OpenRequest } from "../../driver.ts";
 import { guestCommand } from "../../guest-command.ts";
 import type { GuestCommand } from "../../guest-command.ts";
@@ -13,6 +14,8 @@ import type { Disks } from "./disks.ts";
 import { CLOSE_ROOT, guestScript, placeInRoot, setupScript } from "./guest-scripts.ts";
 import type { MicrovmHost } from "./host.ts";
 import { MicrovmSandbox } from "./sandbox.ts";
+import { provideSnapshot, removeSnapshot } from "./snapshots.ts";
+import type { Snapshot } from "./snapshots.ts";
 
 const MiB = 1024 * 1024;
 /** Of the machine's memory, what its kernel and our init need beside the guest: the guest meets its own limit first. */
@@ -25,12 +28,53 @@ export interface PreparedMachine extends PreparedView {
   readonly disks: Disks;
 }
 
-/** @throws WhiskersError `sandbox-failed` */
+/** Goes on from a snapshot where one can be had, else boots. @throws WhiskersError `sandbox-failed` */
 export async function openGuest(
   prepared: PreparedMachine,
   request: OpenRequest,
   host: MicrovmHost,
 ): Promise<MicrovmSandbox> {
+  const { kind } = prepared.pkg.manifest.guest;
+  if (kind === "python" && request.state !== "reuse" && request.files.length === 0) {
+    const restored = await restoreGuest(contentsOf(prepared, "fork", request), request, host);
+    if (restored !== null) return restored;
+  }
+  return openMachine(contentsOf(prepared, request.state, request), request, host);
+}
+
+/**
+ * A guest that forks for every run, which also `fresh` may use here: its machine ends after one run. A forked child
+ * draws new random numbers; one process that goes on would not. Null: there is no snapshot, or it did not work.
+ */
+async function restoreGuest(
+  contents: MachineContents,
+  request: OpenRequest,
+  host: MicrovmHost,
+): Promise<MicrovmSandbox | null> {
+  const { limits } = request;
+  const { setup, guest } = scriptsOf(contents, limits);
+  const subject = {
+    parts: [setup, guest, ...contents.disks.files],
+    memoryBytes: limits.memoryBytes + KERNEL_BYTES,
+    startMs: limits.startMs,
+    start: (folder: string, mark: string, userId: number | null) =>
+      openMachine(contents, request, host, { as: "saved", folder, mark, userId }),
+  };
+  const snapshot = await provideSnapshot(subject, host);
+  if (snapshot === null) return null;
+  const sandbox = await openMachine(contents, request, host, { as: "restored", ...snapshot });
+  if (await sandbox.goesOn) return sandbox;
+  await sandbox.close();
+  await removeSnapshot(snapshot);
+  return null;
+}
+
+function contentsOf(
+  prepared: PreparedMachine,
+  state: OpenRequest["state"],
+  { limits }: OpenRequest,
+): MachineContents {
+  const { kind } = prepared.pkg.manifest.guest;
   const paths = {
     packageFolder: INSIDE.package,
     sdkFolder: INSIDE.sdk,
@@ -40,12 +84,24 @@ export async function openGuest(
     privateTmp: true,
     compileCacheFolder: prepared.compileCacheFolder,
   };
-  const command = guestCommand(prepared.pkg, request.state, paths, request.limits);
-  const { kind } = prepared.pkg.manifest.guest;
-  // Others open their streams again by name, or want to know what kind of file they are.
-  const relayed = kind !== "python" && kind !== "program";
-  return openMachine({ ...prepared, command, relayed }, request, host);
+  return {
+    ...prepared,
+    command: guestCommand(prepared.pkg, state, paths, limits),
+    // Others open their streams again by name, or want to know what kind of file they are.
+    relayed: kind !== "python" && kind !== "program",
+  };
 }
+
+function scriptsOf({ entries, disks, command }: MachineContents, limits: Limits): Record<"setup" | "guest", string> {
+  return {
+    setup: setupScript(withLimits(entries, limits), disks.placeOf, disks.files.length, limits),
+    guest: guestScript(command, limits),
+  };
+}
+
+type SavedOrRestored =
+  | { readonly as: "saved"; readonly folder: string; readonly mark: string; readonly userId: number | null }
+  | ({ readonly as: "restored" } & Snapshot);
 
 /** What runs in a machine. */
 export interface MachineContents {
@@ -58,13 +114,17 @@ export interface MachineContents {
 
 /** Starts any command in a machine. @throws WhiskersError `sandbox-failed` */
 export async function openMachine(
-  { entries, disks, command, relayed }: MachineContents,
+  contents: MachineContents,
   { limits, files }: Pick<OpenRequest, "limits" | "files">,
   host: MicrovmHost,
+  snapshot?: SavedOrRestored,
 ): Promise<MicrovmSandbox> {
+  const { disks, relayed } = contents;
   const { monitor, kernel, initramfs } = host;
   const name = host.nextName();
-  const userId = host.ids.take();
+  // Whoever saves a machine has made its files another's already.
+  const ownId = snapshot?.as === "saved" ? null : host.ids.take();
+  const userId = snapshot?.as === "saved" ? snapshot.userId : ownId;
   const cpus = Math.max(1, Math.ceil(limits.cpus));
   const memoryBytes = limits.memoryBytes + KERNEL_BYTES;
   const whole = memoryBytes + monitor.ownMemoryBytes;
@@ -76,7 +136,7 @@ export async function openMachine(
     }) ?? null;
   const release = async (): Promise<void> => {
     await cgroup?.remove();
-    host.ids.release(userId);
+    host.ids.release(ownId);
   };
   try {
     const machine = await monitor.start({
@@ -89,19 +149,21 @@ export async function openMachine(
       cpus,
       procsFiles: cgroup?.procsFiles ?? [],
       userId,
+      ...(snapshot === undefined ? {} : { snapshot: { folder: snapshot.folder, as: snapshot.as } }),
     });
-    const setup = setupScript(withLimits(entries, limits), disks.placeOf, disks.files.length, limits);
+    const { setup, guest } = scriptsOf(contents, limits);
     return new MicrovmSandbox({
       id: name,
       host,
       machine,
       meter: cgroup === null ? new WatchdogMeter(whole) : new CgroupMeter(cgroup),
       bootMs: limits.startMs,
-      mark: randomBytes(24).toString("hex"),
+      mark: snapshot?.mark ?? randomBytes(24).toString("hex"),
+      ...(snapshot?.as === "restored" ? { printed: snapshot.ready } : {}),
       relayed,
       setup: [
         { path: "/setup", content: Buffer.from(setup) },
-        { path: "/guest", content: Buffer.from(guestScript(command, limits)) },
+        { path: "/guest", content: Buffer.from(guest) },
       ],
       files: files.map((file) => ({ path: placeInRoot(file.name), content: file.content })),
       closing: [{ path: "/setup", content: Buffer.from(CLOSE_ROOT) }],

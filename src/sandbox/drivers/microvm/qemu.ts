@@ -1,13 +1,18 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, statSync } from "node:fs";
+import { closeSync, createWriteStream, openSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import type { Server } from "node:net";
+import path from "node:path/posix";
 import type { Duplex, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 import { shellThatCloses } from "../inherited-descriptors.ts";
 import { send, SIGNAL_BASE, signalName } from "../signals.ts";
 import { quote } from "../subprocess/quote.ts";
-import type { Machine, MachineEnd, Monitor, RunningMachine } from "./monitor.ts";
+import type { Machine, MachineEnd, Monitor, RunningMachine, SnapshotUse } from "./monitor.ts";
+import { Qmp } from "./qmp.ts";
 import { Tail } from "./tail.ts";
 
 const MiB = 1024 * 1024;
@@ -16,7 +21,7 @@ const TRANSLATED_MIB = 96;
 const CONSOLE_KEPT_CHARS = 32_768;
 const COMPLAINT_KEPT_CHARS = 8192;
 /** Descriptors of QEMU. Files of the machine come after them. */
-const FD = Object.freeze({ control: 3, input: 4, output: 5, errors: 6, console: 7, firstFile: 8 });
+const FD = Object.freeze({ control: 3, input: 4, output: 5, errors: 6, console: 7, qmp: 8, firstFile: 9 });
 
 export interface QemuOptions {
   readonly program: string;
@@ -40,25 +45,20 @@ export function qemuMonitor(options: QemuOptions): Monitor {
     hardware: accelerator === "kvm",
     ownMemoryBytes: (accelerator === "kvm" ? 96 : 96 + TRANSLATED_MIB) * MiB,
     ownProcesses: 64,
+    // What it writes is shown to it in its namespace.
+    saves: bubblewrap !== null,
     confinedBy: `QEMU's own seccomp filter${bubblewrap === null ? "" : ", bubblewrap"}`,
     start: (machine) => start(machine, options),
   };
 }
 
 async function start(machine: Machine, options: QemuOptions): Promise<RunningMachine> {
-  const files = [machine.kernel, machine.initramfs, ...machine.disks].map((file) => openSync(file, "r"));
+  const { snapshot } = machine;
+  const saved = snapshot === undefined ? [] : snapshotFiles(snapshot);
+  const files = [machine.kernel, machine.initramfs, ...machine.disks, ...saved].map((file) => openSync(file, "r"));
   try {
-    const stdio: StdioOptions = [
-      "ignore",
-      "ignore",
-      "pipe",
-      "pipe",
-      "pipe",
-      "pipe",
-      "pipe",
-      "pipe",
-      ...files,
-    ];
+    const pipes = Array.from({ length: FD.firstFile - 2 }, () => "pipe" as const);
+    const stdio: StdioOptions = ["ignore", "ignore", ...pipes, ...files];
     const [program = "", ...args] = confined(machine, options);
     const child = spawn(program, args, {
       env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
@@ -66,12 +66,17 @@ async function start(machine: Machine, options: QemuOptions): Promise<RunningMac
       detached: true,
       cwd: "/",
     });
-    const running = new QemuMachine(child);
+    const running = new QemuMachine(child, machine);
     await once(child, "spawn");
     return running;
   } finally {
     for (const fd of files) closeSync(fd);
   }
+}
+
+function snapshotFiles({ folder, as }: SnapshotUse): readonly string[] {
+  const memory = path.join(folder, "memory");
+  return as === "saved" ? [memory] : [memory, path.join(folder, "state")];
 }
 
 class QemuMachine implements RunningMachine {
@@ -82,9 +87,13 @@ class QemuMachine implements RunningMachine {
   readonly ended: Promise<MachineEnd>;
   readonly #child: ChildProcess;
   readonly #console: Tail;
+  readonly #qmp: Qmp;
+  readonly #machine: Machine;
+  readonly restored: Promise<void>;
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, machine: Machine) {
     this.#child = child;
+    this.#machine = machine;
     const stream = (fd: number): Duplex => {
       const found = child.stdio[fd] as Duplex;
       found.on("error", () => {});
@@ -94,6 +103,9 @@ class QemuMachine implements RunningMachine {
     this.input = stream(FD.input);
     this.output = stream(FD.output);
     this.errors = stream(FD.errors);
+    this.#qmp = new Qmp(stream(FD.qmp));
+    this.restored = machine.snapshot?.as === "restored" ? this.#restore() : Promise.resolve();
+    this.restored.catch(() => {});
     this.#console = new Tail(stream(FD.console), CONSOLE_KEPT_CHARS);
     const complaint = new Tail(stream(2), COMPLAINT_KEPT_CHARS);
     this.ended = new Promise((resolve) => {
@@ -119,16 +131,64 @@ class QemuMachine implements RunningMachine {
     return this.#console.text;
   }
 
+  async save(): Promise<void> {
+    const folder = this.#machine.snapshot?.folder ?? "";
+    const { server, received } = await receiveInto(folder);
+    try {
+      await this.#qmp.ask("stop");
+      await this.#qmp.ask("migrate-set-capabilities", { capabilities: CAPABILITIES });
+      const done = this.#qmp.until(isMigrated);
+      done.catch(() => {});
+      await this.#qmp.ask("migrate", { uri: `unix:${SNAPSHOT_INSIDE}/${SOCKET}` });
+      await done;
+      await received;
+    } finally {
+      server.close();
+    }
+  }
+
+  async #restore(): Promise<void> {
+    await this.#qmp.ask("migrate-set-capabilities", { capabilities: CAPABILITIES });
+    const done = this.#qmp.until(isMigrated);
+    done.catch(() => {});
+    await this.#qmp.ask("migrate-incoming", { uri: `fd:${FD.firstFile + 3 + this.#machine.disks.length}` });
+    await done;
+    await this.#qmp.ask("cont");
+  }
+
   kill(): void {
     if (this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined)
       send(-this.#child.pid, "SIGKILL");
   }
 }
 
+/** Memory that is a file is not in the state: it is there already. */
+const CAPABILITIES = ["x-ignore-shared", "events"].map((capability) => ({ capability, state: true }));
+const SNAPSHOT_INSIDE = "/snapshot";
+const SOCKET = "socket";
+
+function isMigrated(event: string, { status }: Readonly<Record<string, unknown>>): boolean {
+  if (event === "MIGRATION" && status === "failed") throw new Error("QEMU says that it failed");
+  return event === "MIGRATION" && status === "completed";
+}
+
+async function receiveInto(folder: string): Promise<{ server: Server; received: Promise<void> }> {
+  const server = createServer();
+  const received = new Promise<void>((resolve, reject) => {
+    server.once("connection", (socket) => {
+      pipeline(socket, createWriteStream(path.join(folder, "state"), { mode: 0o444 })).then(resolve, reject);
+    });
+  });
+  received.catch(() => {});
+  server.listen({ path: path.join(folder, SOCKET), writableAll: true });
+  await once(server, "listening");
+  return { server, received };
+}
+
 /** QEMU as a user of its own, without rights, in namespaces without a network and with nothing of anybody's in view. */
 function confined(machine: Machine, options: QemuOptions): readonly string[] {
   const { bubblewrap, setpriv, inherited } = options;
-  const closes = inherited.filter((fd) => fd >= FD.firstFile + 2 + machine.disks.length);
+  const closes = inherited.filter((fd) => fd >= FD.firstFile + 4 + machine.disks.length);
   const script = [
     "set -e",
     ...machine.procsFiles.map((file) => `echo 0 >${quote(file)}`),
@@ -144,7 +204,7 @@ function confined(machine: Machine, options: QemuOptions): readonly string[] {
     "-c",
     script.join("\n"),
     "sh",
-    ...(bubblewrap === null ? [] : [bubblewrap, ...namespaces(options)]),
+    ...(bubblewrap === null ? [] : [bubblewrap, ...namespaces(machine, options)]),
     setpriv,
     "--no-new-privs",
     "--pdeathsig=KILL",
@@ -163,13 +223,14 @@ function groupsOf({ accelerator }: QemuOptions): readonly string[] {
   return gid === 0 ? ["--clear-groups"] : [`--groups=${gid}`];
 }
 
-function namespaces({ accelerator }: QemuOptions): readonly string[] {
+function namespaces({ snapshot }: Machine, { accelerator }: QemuOptions): readonly string[] {
   const shown = ["/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives"];
   return [
     "--die-with-parent",
     ..."--unshare-net --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try".split(" "),
     ...shown.flatMap((folder) => ["--ro-bind-try", folder, folder]),
     ..."--proc /proc --dev /dev --tmpfs /tmp --chdir /".split(" "),
+    ...(snapshot?.as === "saved" ? ["--bind", snapshot.folder, SNAPSHOT_INSIDE] : []),
     ...(accelerator === "kvm" ? ["--dev-bind", "/dev/kvm", "/dev/kvm"] : []),
   ];
 }
@@ -182,9 +243,14 @@ function qemuArguments(machine: Machine, { accelerator, counterKhz }: QemuOption
     "-name",
     machine.name,
     ..."-nodefaults -no-user-config -display none -nic none -no-reboot".split(" "),
+    ...memoryArguments(machine, file(2 + machine.disks.length)),
+    "-chardev",
+    `socket,id=qmp,fd=${FD.qmp}`,
+    "-mon",
+    "chardev=qmp,mode=control",
     "-machine",
     // Interrupts of an older kind, and a clock that KVM's guests do not need.
-    `microvm,acpi=on,isa-serial=on,pit=off,pic=off,rtc=${emulated ? "on" : "off"}`,
+    `microvm,acpi=on,isa-serial=on,pit=off,pic=off,rtc=${emulated ? "on" : "off"}${machine.snapshot === undefined ? "" : ",memory-backend=ram"}`,
     "-accel",
     emulated ? `tcg,tb-size=${TRANSLATED_MIB}` : "kvm",
     "-cpu",
@@ -224,5 +290,17 @@ function qemuArguments(machine: Machine, { accelerator, counterKhz }: QemuOption
       "-device",
       `virtio-blk-device,drive=disk${index}`,
     ]),
+  ];
+}
+
+/** What a restored machine writes to its memory is its own: the file is mapped privately. */
+function memoryArguments({ snapshot, memoryBytes }: Machine, file: string): readonly string[] {
+  if (snapshot === undefined) return [];
+  const isSaved = snapshot.as === "saved";
+  const size = `${Math.ceil(memoryBytes / MiB)}M`;
+  return [
+    "-object",
+    `memory-backend-file,id=ram,size=${size},mem-path=${file},share=${isSaved ? "on" : "off"}`,
+    ...(isSaved ? [] : ["-incoming", "defer"]),
   ];
 }

@@ -15,8 +15,10 @@ import type { InitFile } from "./init.ts";
 import type { MachineEnd, RunningMachine } from "./monitor.ts";
 import { UntilMark } from "./until-mark.ts";
 
-/** Between two looks whether what the guest printed before its end still comes, milliseconds. */
-const LATE_MS = 500;
+/** Between two looks whether what the guest printed before its end still comes, milliseconds: only if nobody reads it. */
+const LATE_MS = 5000;
+/** From the end of a monitor until what its machine's init said last was read. */
+const LAST_WORDS_MS = 500;
 const USAGE_WAIT_MS = 250;
 const LOOK_MS = 1;
 const LOOK_MAX_MS = 20;
@@ -33,6 +35,8 @@ export interface MicrovmSandboxParts {
   /** Ends what the guest prints. */
   readonly mark: string;
   readonly relayed: boolean;
+  /** Of a machine that is restored, with its guest in it: what that had printed before. */
+  readonly printed?: Buffer;
   readonly setup: readonly InitFile[];
   /** Placed after the set-up. */
   readonly files: readonly InitFile[];
@@ -53,6 +57,11 @@ export class MicrovmSandbox implements Sandbox {
   readonly output: Readable;
   readonly errors: Readable;
   readonly ended: Promise<Ending>;
+  /**
+   * Resolves with whether a restored guest may be used: its machine runs, has the time, and random numbers of its own.
+   * True for one that was not restored.
+   */
+  readonly goesOn: Promise<boolean>;
   readonly #parts: MicrovmSandboxParts;
   readonly #init: Init;
   readonly #streams: readonly UntilMark[];
@@ -71,7 +80,9 @@ export class MicrovmSandbox implements Sandbox {
     this.output = machine.output.pipe(output);
     this.errors = machine.errors.pipe(errors);
     this.#streams = [output, errors];
-    this.#init = new Init(machine.control);
+    this.#init = new Init(machine.control, parts.printed !== undefined);
+    this.goesOn = parts.printed === undefined ? Promise.resolve(true) : this.#goOn(parts.printed);
+    if (parts.printed === undefined) this.#begin();
     meter.start(machine.pid, () => {
       this.signal("kill");
     });
@@ -79,13 +90,13 @@ export class MicrovmSandbox implements Sandbox {
       this.#bootTimedOut = true;
       this.#killAll();
     }, parts.bootMs);
-    void this.#init.started.then(() => {
+    const begun = parts.printed === undefined ? this.#init.started : this.goesOn;
+    void begun.then(() => {
       clearTimeout(timer);
       return null;
     });
     void this.#init.ended.then(() => this.#finish());
     this.ended = this.#end(timer);
-    this.#begin();
   }
 
   signal(how: "terminate" | "kill"): void {
@@ -123,6 +134,24 @@ export class MicrovmSandbox implements Sandbox {
     await this.#parts.release();
   }
 
+  /** Stops the machine and saves it, which is its end. @throws Error it cannot be saved */
+  save(): Promise<void> {
+    return this.#parts.machine.save();
+  }
+
+  async #goOn(printed: Buffer): Promise<boolean> {
+    const { machine } = this.#parts;
+    const restore = async (): Promise<boolean> => {
+      await machine.restored;
+      this.#init.setTime(Date.now());
+      this.#init.seed(randomBytes(SEED_BYTES));
+      return this.#init.seeded;
+    };
+    const isUsable = await Promise.race([restore().catch(() => false), machine.ended.then(() => false)]);
+    if (isUsable) this.#streams[0]?.write(printed);
+    return isUsable;
+  }
+
   /** All at once: the machine takes it when it is there. */
   #begin(): void {
     const { setup, files, closing, mark, relayed } = this.#parts;
@@ -151,7 +180,7 @@ export class MicrovmSandbox implements Sandbox {
     const end = await machine.ended;
     clearTimeout(timer);
     // What the init said last may still be in the pipe.
-    await within(LATE_MS, this.#init.closed, null);
+    await within(LAST_WORDS_MS, this.#init.closed, null);
     for (
       let waitMs = LOOK_MS;
       (meter.pids() ?? []).some(isAlive);

@@ -1,0 +1,161 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { chmod, chown, mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import path from "node:path/posix";
+
+import { isObject } from "../../../domain/unknown.ts";
+import { FRAME, FRAME_HEADER_BYTES } from "../../frames.ts";
+import { within } from "../../within.ts";
+import type { MicrovmHost } from "./host.ts";
+import type { MicrovmSandbox } from "./sandbox.ts";
+
+/** A machine that was saved when its guest was ready: a start is to go on from there. */
+export interface Snapshot {
+  readonly folder: string;
+  /** The mark that its init will end the guest's output with. */
+  readonly mark: string;
+  /** What the guest had printed: that it is ready. */
+  readonly ready: Buffer;
+}
+
+/** What a snapshot depends on, beside this machine. */
+export interface SnapshotSubject {
+  /** All that the machine and its guest were started with. */
+  readonly parts: readonly string[];
+  readonly memoryBytes: number;
+  /** Starts one that is to be saved in `folder`. */
+  start(folder: string, mark: string, userId: number | null): Promise<MicrovmSandbox>;
+  readonly startMs: number;
+}
+
+/** Each is some hundred megabytes. */
+const KEPT_SNAPSHOTS = 8;
+const READY_MAX_BYTES = 64 * 1024;
+const MARK_BYTES = 24;
+
+/**
+ * The snapshot for this subject, made when there is none or when it is not as it was left. Null: none can be made, because
+ * the monitor cannot, or the guest is not one that can be cloned: it has to fork for every run, and so draw new random
+ * numbers in each.
+ */
+export async function provideSnapshot(subject: SnapshotSubject, host: MicrovmHost): Promise<Snapshot | null> {
+  if (!host.monitor.saves) return null;
+  const key = keyOf(subject, host);
+  const folder = path.join(snapshotsOf(host), key);
+  const there = await readSnapshot(folder);
+  if (there !== null) return there;
+  const making = host.snapshots.get(key) ?? make(subject, folder, host).catch(() => null);
+  host.snapshots.set(key, making);
+  const made = await making;
+  // One that cannot be made is not tried again by this process.
+  if (made !== null) host.snapshots.delete(key);
+  return made;
+}
+
+/** It did not work: whatever is wrong with it, the next start makes another. */
+export async function removeSnapshot({ folder }: Snapshot): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+}
+
+function snapshotsOf(host: MicrovmHost): string {
+  return path.join(host.stateDirectory, "microvm", "snapshots");
+}
+
+function keyOf({ parts, memoryBytes }: SnapshotSubject, host: MicrovmHost): string {
+  const all = [...parts, memoryBytes, host.version, host.kernel.digest, host.initramfs, cpus()[0]?.model];
+  return createHash("sha256").update(JSON.stringify(all)).digest("hex");
+}
+
+async function make(subject: SnapshotSubject, folder: string, host: MicrovmHost): Promise<Snapshot | null> {
+  const draft = path.join(snapshotsOf(host), `.${process.pid}-${randomUUID()}`);
+  const userId = host.ids.take();
+  await mkdir(draft, { recursive: true, mode: 0o755 });
+  let sandbox: MicrovmSandbox | null = null;
+  try {
+    const memory = path.join(draft, "memory");
+    await writeFile(memory, "");
+    await truncate(memory, Math.ceil(subject.memoryBytes / (1024 * 1024)) * 1024 * 1024);
+    for (const file of [draft, memory]) if (userId !== null) await chown(file, userId, userId);
+    const mark = randomBytes(MARK_BYTES).toString("hex");
+    sandbox = await subject.start(draft, mark, userId);
+    const ready = await readReady(sandbox, subject.startMs);
+    if (ready === null) return null;
+    await sandbox.save();
+    await sandbox.close();
+    // A monitor opens it for writing, and maps it privately: nobody else comes near it.
+    for (const name of ["memory", "state"]) await chmod(path.join(draft, name), 0o666);
+    await chown(draft, process.geteuid?.() ?? 0, process.getegid?.() ?? 0);
+    await chmod(draft, 0o700);
+    const about = { mark, ready: ready.toString("base64"), stamps: await stampsOf(draft) };
+    await writeFile(path.join(draft, "snapshot.json"), JSON.stringify(about));
+    await removeOldest(snapshotsOf(host));
+    await rename(draft, folder).catch(() => {
+      // Another process was first.
+    });
+    return await readSnapshot(folder);
+  } finally {
+    await sandbox?.close();
+    host.ids.release(userId);
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** Null: it is not there, or its files are not as they were left. */
+async function readSnapshot(folder: string): Promise<Snapshot | null> {
+  try {
+    const about: unknown = JSON.parse(await readFile(path.join(folder, "snapshot.json"), "utf8"));
+    if (!isObject(about) || about["stamps"] !== (await stampsOf(folder))) throw new Error("damaged");
+    return { folder, mark: String(about["mark"]), ready: Buffer.from(String(about["ready"]), "base64") };
+  } catch {
+    await rm(folder, { recursive: true, force: true });
+    return null;
+  }
+}
+
+/** Size and times of change, which no user but root sets at will. */
+async function stampsOf(folder: string): Promise<string> {
+  const stamps = ["memory", "state"].map(async (name) => {
+    const { size, mtimeNs, ctimeNs, ino } = await stat(path.join(folder, name), { bigint: true });
+    return [size, mtimeNs, ctimeNs, ino].join(" ");
+  });
+  return (await Promise.all(stamps)).join(", ");
+}
+
+/** The guest's first frame; null: it is none that says that the guest is ready and can fork, or it did not come. */
+async function readReady(sandbox: MicrovmSandbox, startMs: number): Promise<Buffer | null> {
+  sandbox.errors.resume();
+  const frame = new Promise<Buffer | null>((resolve) => {
+    let bytes = Buffer.alloc(0);
+    sandbox.output.on("data", (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk]);
+      if (bytes.length > READY_MAX_BYTES) resolve(null);
+      if (bytes.length < FRAME_HEADER_BYTES) return;
+      const wanted = FRAME_HEADER_BYTES + bytes.readUInt32BE(0);
+      if (bytes.length >= wanted) resolve(bytes.length === wanted && saysThatItForks(bytes) ? bytes : null);
+    });
+    void sandbox.ended.then(() => {
+      resolve(null);
+      return null;
+    });
+  });
+  return within(startMs, frame, null);
+}
+
+function saysThatItForks(frame: Buffer): boolean {
+  if (frame.readUInt8(4) !== FRAME.ready) return false;
+  try {
+    const ready: unknown = JSON.parse(frame.toString("utf8", FRAME_HEADER_BYTES));
+    return isObject(ready) && ready["fork"] === true;
+  } catch {
+    return false;
+  }
+}
+
+async function removeOldest(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => !name.startsWith("."));
+  const ages = await Promise.all(
+    names.map(async (name) => ({ name, ms: (await stat(path.join(folder, name))).mtimeMs })),
+  );
+  const old = ages.toSorted((a, b) => b.ms - a.ms).slice(KEPT_SNAPSHOTS - 1);
+  for (const { name } of old) await rm(path.join(folder, name), { recursive: true, force: true });
+}
