@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
@@ -26,7 +26,7 @@ const MiB = 1024 * 1024;
 const LIMITS: Partial<Limits> = { startMs: 60_000, wallMs: 30_000, memoryBytes: 96 * MiB, tmpBytes: 8 * MiB };
 const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
 const NORMALIZER = `
-import json, os, time
+import json, os, random, time
 runs = 0
 def run(meta, raw):
     global runs
@@ -40,7 +40,7 @@ def run(meta, raw):
     if wish == "eat":
         eaten = []
         while True: eaten.append(bytearray(os.urandom(1024) * 1024))
-    seen = {"runs": runs, "year": time.gmtime().tm_year, "random": os.urandom(8).hex()}
+    seen = {"runs": runs, "year": time.gmtime().tm_year, "random": os.urandom(8).hex(), "chance": random.random()}
     yield {"object_type": "Network", "name": json.dumps(seen)}
 `;
 
@@ -50,6 +50,7 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
   let rig: Rig;
   let driver: Driver;
   let pkg: Package;
+  let coldRun: ReturnType<Rig["run"]>;
   before(async () => {
     mkdirSync(path.join(folder, "package"));
     writeFileSync(path.join(folder, "package/normalize.py"), NORMALIZER);
@@ -70,7 +71,8 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
     rig.run(pkg, { driver, state, limits: { ...LIMITS, ...limits }, raws: [rig.raw(wish)] });
 
   test("state reuse: one process; a full disk fails a run, and no more", async () => {
-    const first = await run("look", "reuse");
+    coldRun = run("look", "reuse");
+    const first = await coldRun;
     assert.deepEqual(first.outcome, { status: "succeeded" });
     assert.equal(seenBy(first.output).runs, 1);
     assert.equal(seenBy(first.output).year, new Date().getUTCFullYear(), "the machine knows the time");
@@ -79,6 +81,29 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
     assert.ok(full.outcome.status === "failed" && full.outcome.code === "normalizer-raised");
     assert.match(full.outcome.message, /No space left|File too large/u);
     assert.equal(seenBy((await run("look", "reuse")).output).runs, 3);
+  });
+
+  test("state fresh: goes on from a snapshot, with its own random numbers; a damaged one is made again", async () => {
+    const cold = await coldRun;
+    const [made, restored] = [await run("look", "fresh"), await run("look", "fresh")];
+    const seen = [cold, made, restored].map(({ output }) => seenBy(output));
+    assert.deepEqual(
+      seen.map(({ runs, year }) => [runs, year]),
+      Array.from({ length: 3 }, () => [1, new Date().getUTCFullYear()]),
+    );
+    assert.equal(new Set(seen.map(({ random }) => random)).size, 3);
+    assert.equal(new Set(seen.map(({ chance }) => chance)).size, 3);
+    // Processor time, whatever else this machine does. The restored machine's is that of its run, too.
+    const share = (restored.usage.cpuMs ?? 0) / (cold.usage.cpuMs ?? 1);
+    assert.ok(share > 0 && share <= 0.15, `a restore costs ${Math.round(share * 100)} % of a boot`);
+
+    const snapshots = path.join(stateDirectory, "microvm/snapshots");
+    const [name = ""] = readdirSync(snapshots).filter((one) => !one.startsWith("."));
+    const state = path.join(snapshots, name, "state");
+    const inode = statSync(state).ino;
+    writeFileSync(state, "damaged", { flag: "r+" });
+    assert.deepEqual((await run("look", "fresh")).outcome, { status: "succeeded" });
+    assert.notEqual(statSync(state).ino, inode, "it is another");
   });
 
   test("state fork: a child of one loaded process for each run; a guest that hangs is ended", async () => {
@@ -94,7 +119,7 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
   });
 
   test("a guest that needs more memory than its own limit is told apart, and costs nobody else", async () => {
-    const { outcome } = await run("eat", "fresh");
+    const { outcome } = await run("eat", "fresh", { wallMs: 120_000 });
     assert.ok(outcome.status === "failed" && outcome.code === "memory-limit", JSON.stringify(outcome));
   });
 
@@ -235,6 +260,8 @@ interface Seen {
   readonly runs: number;
   readonly year: number;
   readonly random: string;
+  /** Of Python's own generator, which draws its seed once. */
+  readonly chance: number;
 }
 
 function seenBy(output: string): Seen {

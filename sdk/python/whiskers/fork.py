@@ -142,7 +142,10 @@ def _warm_up():
 
 
 def _reseed():
-    """`random` sees to itself after a fork (Python 3.7 and later); numpy does not."""
+    """`random` sees to itself after a fork, but a machine may have been saved since then, and be one of many now."""
+    random = sys.modules.get("random")
+    if random is not None:
+        random.seed()
     random = getattr(sys.modules.get("numpy"), "random", None)
     if random is not None:
         random.seed()

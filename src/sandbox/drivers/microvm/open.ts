@@ -92,7 +92,10 @@ function contentsOf(
   };
 }
 
-function scriptsOf({ entries, disks, command }: MachineContents, limits: Limits): Record<"setup" | "guest", string> {
+function scriptsOf(
+  { entries, disks, command }: MachineContents,
+  limits: Limits,
+): Record<"setup" | "guest", string> {
   return {
     setup: setupScript(withLimits(entries, limits), disks.placeOf, disks.files.length, limits),
     guest: guestScript(command, limits),

@@ -55,7 +55,9 @@ export function qemuMonitor(options: QemuOptions): Monitor {
 async function start(machine: Machine, options: QemuOptions): Promise<RunningMachine> {
   const { snapshot } = machine;
   const saved = snapshot === undefined ? [] : snapshotFiles(snapshot);
-  const files = [machine.kernel, machine.initramfs, ...machine.disks, ...saved].map((file) => openSync(file, "r"));
+  const files = [machine.kernel, machine.initramfs, ...machine.disks, ...saved].map((file) =>
+    openSync(file, "r"),
+  );
   try {
     const pipes = Array.from({ length: FD.firstFile - 2 }, () => "pipe" as const);
     const stdio: StdioOptions = ["ignore", "ignore", ...pipes, ...files];

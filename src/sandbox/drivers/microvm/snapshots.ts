@@ -1,5 +1,16 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { chmod, chown, mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  mkdir,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { cpus } from "node:os";
 import path from "node:path/posix";
 
