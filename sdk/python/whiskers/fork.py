@@ -143,9 +143,9 @@ def _warm_up():
 
 def _reseed():
     """`random` sees to itself after a fork, but a machine may have been saved since then, and be one of many now."""
-    random = sys.modules.get("random")
-    if random is not None:
-        random.seed()
+    instance = getattr(sys.modules.get("random"), "_inst", None)
+    if instance is not None:
+        instance.seed()
     random = getattr(sys.modules.get("numpy"), "random", None)
     if random is not None:
         random.seed()
