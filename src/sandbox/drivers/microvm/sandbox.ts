@@ -19,7 +19,8 @@ import { UntilMark } from "./until-mark.ts";
 const LATE_MS = 5000;
 /** From the end of a monitor until what its machine's init said last was read. */
 const LAST_WORDS_MS = 500;
-const USAGE_WAIT_MS = 250;
+/** Who asks waits no longer than a tenth of a second. */
+const USAGE_WAIT_MS = 60;
 const LOOK_MS = 1;
 const LOOK_MAX_MS = 20;
 const SEED_BYTES = 64;
