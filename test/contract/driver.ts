@@ -20,7 +20,6 @@ import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
 import type { Limits } from "../../src/domain/limits.ts";
 import type { Guest, Package, Root } from "../../src/domain/package.ts";
 import { WhiskersError } from "../../src/errors.ts";
-import { assemble, CONTRACT_MODULES } from "../fixtures/wasm-modules.ts";
 import type { Driver, Ending, OpenRequest, Sandbox } from "../../src/sandbox/driver.ts";
 import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
 import { CollectingSink, META } from "../../src/sandbox/testing/rig.ts";
@@ -476,6 +475,8 @@ async function openBench(
   writeFileSync(path.join(folder, "normalize.php"), "<?php\nfunction run() { return []; }\n");
   const driver = makeDriver({ stateDirectory, sdkFolder: SDK_FOLDER });
   if (driver.capabilities.guests.includes("wasm")) {
+    // Only there: the machine of test/fixtures/debian-machine.ts has no packages of npm.
+    const { assemble, CONTRACT_MODULES } = await import("../fixtures/wasm-modules.ts");
     for (const [name, fields] of Object.entries(CONTRACT_MODULES)) {
       writeFileSync(path.join(folder, `${name}.wasm`), await assemble(fields));
     }
