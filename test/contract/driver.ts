@@ -23,6 +23,7 @@ import { WhiskersError } from "../../src/errors.ts";
 import type { Driver, Ending, OpenRequest, Sandbox } from "../../src/sandbox/driver.ts";
 import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
 import { CollectingSink, META } from "../../src/sandbox/testing/rig.ts";
+import type { CONTRACT_MODULES as ContractModules } from "../fixtures/wasm-modules.ts";
 
 const MiB = 1024 * 1024;
 const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
@@ -443,7 +444,7 @@ interface Bench {
   /** The same as a program of the machine, or as one of `CONTRACT_MODULES` where a driver starts only these. */
   readonly command: (
     argv: readonly string[],
-    module?: keyof typeof CONTRACT_MODULES | readonly [string, ...string[]] | Guest,
+    module?: keyof typeof ContractModules | readonly [string, ...string[]] | Guest,
   ) => Package;
   /** The same package on a root that it can run on, where the driver needs one; without, there is none. */
   readonly onRoot: (pkg: Package) => Package;
