@@ -16,7 +16,7 @@ for (const runtime of RUNTIMES) {
   hostileSuite(`oci (${runtime})`, (stateDirectory) => makeDriver(runtime, stateDirectory), {
     sharesKernel: !isSlow,
     skip: await whyUnavailable(runtime),
-    only: triedByDefault(isSlow),
+    only: triedByDefault(isSlow ? "quick" : "all"),
     ...(isSlow ? GVISOR : {}),
   });
 }

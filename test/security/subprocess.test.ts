@@ -14,7 +14,7 @@ for (const variant of VARIANTS) {
   hostileSuite(`subprocess (${variant})`, (stateDirectory) => makeDriver(variant, stateDirectory), {
     sharesKernel: true,
     skip: await whyUnavailable(variant),
-    only: triedByDefault(false),
+    only: triedByDefault("all"),
   });
 }
 
