@@ -89,10 +89,8 @@ async function consumedBy(
   context: Context,
 ): Promise<readonly string[]> {
   await using packages = openPackages(context.settings(), "look");
-  const normalizers = await openNormalizers(settings.normalizers, packages.catalogue, () =>
-    installedHere(settings, context),
-  );
-  if (!normalizers.ids.includes(id)) await normalizers.refresh();
+  const normalizers = await openNormalizers(settings.normalizers, packages.catalogue);
+  if (!normalizers.ids.includes(id)) await normalizers.refresh(await installedHere(settings, context));
   if (!normalizers.ids.includes(id)) {
     const known =
       normalizers.ids.join(", ") || "none: WHISKERS_NORMALIZERS is not set, and nothing is installed";

@@ -33,10 +33,9 @@ export function watchNormalizers({
   /** Troubles that stand in the database as this process's, by what is installed. */
   const noted = new Map<string, string>();
 
-  const refresh = async (): Promise<void> => {
-    const installed = await listInstalled(database);
+  const refresh = async (installed: readonly Installed[]): Promise<void> => {
     seen = stampOf(installed);
-    const { added, removed, troubles } = await normalizers.refresh();
+    const { added, removed, troubles } = await normalizers.refresh(installed);
     for (const normalizer of added) log.info("normalizer added", { normalizer });
     for (const normalizer of removed) log.info("normalizer removed", { normalizer });
     for (const { reason } of troubles) if (!told.has(reason)) log.error("package not refreshed", { reason });
@@ -54,12 +53,13 @@ export function watchNormalizers({
     }
   };
   return {
-    refresh,
+    refresh: async () => refresh(await listInstalled(database)),
     get troubles() {
       return troubleCount;
     },
     async refreshWhenInstalled() {
-      if (stampOf(await listInstalled(database)) !== seen) await refresh();
+      const installed = await listInstalled(database);
+      if (stampOf(installed) !== seen) await refresh(installed);
     },
   };
 }

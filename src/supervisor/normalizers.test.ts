@@ -39,18 +39,18 @@ suite("the normalizers of a process", () => {
     const normalizers = await open(packages);
     assert.deepEqual(normalizers.ids, ["one", "two"]);
     const digest = (await normalizers.open("one")).digest;
-    assert.deepEqual(await normalizers.refresh(), { added: [], removed: [], troubles: [] });
+    assert.deepEqual(await normalizers.refresh([]), { added: [], removed: [], troubles: [] });
 
     put("c", "three");
     put("a", "one", "def run(meta, raw): yield {}\n");
     rmSync(join(packages, "b"), { recursive: true });
-    assert.deepEqual(await normalizers.refresh(), { added: ["three"], removed: ["two"], troubles: [] });
+    assert.deepEqual(await normalizers.refresh([]), { added: ["three"], removed: ["two"], troubles: [] });
     assert.deepEqual(normalizers.ids, ["one", "three"]);
     assert.notEqual((await normalizers.open("one")).digest, digest);
     assert.ok(normalizers.has("three") && !normalizers.has("two"));
 
     put("c", "four");
-    assert.deepEqual(await normalizers.refresh(), { added: ["four"], removed: ["three"], troubles: [] });
+    assert.deepEqual(await normalizers.refresh([]), { added: ["four"], removed: ["three"], troubles: [] });
   });
 
   test("what cannot be used is named, and the others go on; a folder that is away takes nothing with it", async () => {
@@ -59,12 +59,12 @@ suite("the normalizers of a process", () => {
     put("b", "one");
     mkdirSync(join(packages, "c"));
     writeFileSync(join(packages, "c", "normalizer.json"), "{");
-    const { added, removed, troubles } = await normalizers.refresh();
+    const { added, removed, troubles } = await normalizers.refresh([]);
     assert.deepEqual([added, removed, normalizers.ids], [[], [], ["one"]]);
     assert.equal(troubles.length, 2);
     assert.match(troubles.map(({ reason }) => reason).join(), /both have the id one/u);
     renameSync(packages, join(home, "away"));
-    assert.match((await normalizers.refresh()).troubles[0]?.reason ?? "", /WHISKERS_NORMALIZERS: .*given/u);
+    assert.match((await normalizers.refresh([])).troubles[0]?.reason ?? "", /WHISKERS_NORMALIZERS: .*given/u);
     assert.deepEqual(normalizers.ids, ["one"]);
     renameSync(join(home, "away"), packages);
     await assert.rejects(open(packages), { code: "config-invalid" });

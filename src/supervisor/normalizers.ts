@@ -20,7 +20,7 @@ export interface Normalizers extends Catalogue {
    * cannot be read any more, or whose id another has, is left as it was or out, and is named. What the settings
    * name goes before what is installed.
    */
-  refresh(): Promise<Refreshed>;
+  refresh(installed: readonly InstalledPackage[]): Promise<Refreshed>;
 }
 
 export interface Refreshed {
@@ -58,14 +58,9 @@ export interface NormalizerEntry extends Source {
 /**
  * Opens packages: folders, ZIPs and images, and the package folders in folders. What is installed comes with the
  * first `refresh`.
- * @param installed what is installed now
  * @throws WhiskersError `config-invalid` a path is none, or two packages have one id; else as `Catalogue.open`
  */
-export async function openNormalizers(
-  paths: readonly string[],
-  catalogue: Catalogue,
-  installed: () => Promise<readonly InstalledPackage[]> = () => Promise.resolve([]),
-): Promise<Normalizers> {
+export async function openNormalizers(paths: readonly string[], catalogue: Catalogue): Promise<Normalizers> {
   let byId: ReadonlyMap<string, NormalizerEntry> = await openAll(paths, catalogue);
   return {
     get ids() {
@@ -78,7 +73,7 @@ export async function openNormalizers(
     async open(reference) {
       return byId.get(reference)?.pkg ?? catalogue.open(reference);
     },
-    async refresh() {
+    async refresh(installed) {
       const before = byId;
       const { entries, troubles } = await openAgain(paths, before, catalogue, installed);
       byId = entries;
@@ -109,7 +104,7 @@ async function openAgain(
   paths: readonly string[],
   before: ReadonlyMap<string, NormalizerEntry>,
   catalogue: Catalogue,
-  installed: () => Promise<readonly InstalledPackage[]>,
+  installed: readonly InstalledPackage[],
 ): Promise<{
   readonly entries: ReadonlyMap<string, NormalizerEntry>;
   readonly troubles: readonly Trouble[];
@@ -134,7 +129,7 @@ async function openAgain(
   const sources: readonly Source[] = [
     // One that came later takes no other's id.
     ...folders.toSorted((a, b) => isNew(a) - isNew(b)).map((reference) => ({ reference, installed: null })),
-    ...(await installed()).map(({ normalizer, pinned }) => ({ reference: pinned, installed: normalizer })),
+    ...installed.map(({ normalizer, pinned }) => ({ reference: pinned, installed: normalizer })),
   ];
   for (const source of sources) {
     try {

@@ -9,7 +9,6 @@ import {
 import { startJobLibrary } from "../db/job-library.ts";
 import { openDatabase } from "../db/open-database.ts";
 import { persistent } from "../db/persistent.ts";
-import { listInstalled } from "../db/sql/list-installed.ts";
 import { pruneTasks } from "../db/sql/prune-tasks.ts";
 import { queueDepth } from "../db/sql/queue-depth.ts";
 import { openDeliveryQueue } from "../delivery/delivery-queue.ts";
@@ -121,9 +120,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   });
   const machine = options.openStages((task, manifest) => Promise.resolve(fetcher.take(task, manifest)));
   undo.use(machine);
-  const normalizers = await openNormalizers(config.normalizers, machine.catalogue, () =>
-    listInstalled(database),
-  );
+  const normalizers = await openNormalizers(config.normalizers, machine.catalogue);
   const packages = watchNormalizers({ normalizers, database, worker: workerName(), log });
   await packages.refreshWhenInstalled();
   if (clients !== null && normalizers.ids.length === 0) throw nothingToRun();

@@ -2,6 +2,7 @@ import type { Package } from "../../../domain/package.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
+import { prepareOnce } from "../prepare-once.ts";
 import { INIT_MODES } from "./init.ts";
 import { setUp } from "./host.ts";
 import type { Host, SetUp } from "./host.ts";
@@ -36,7 +37,7 @@ export function createDockerDriver(options: DockerOptions): Driver {
 class DockerDriver implements Driver {
   readonly name: string;
   readonly #options: DockerOptions;
-  readonly #prepared = new Map<string, Promise<PreparedPackage>>();
+  readonly #prepareOnce = prepareOnce<PreparedPackage>();
   #found: Promise<SetUp> | null = null;
   /** Known once it has been tried. */
   #ownKernel = false;
@@ -72,14 +73,7 @@ class DockerDriver implements Driver {
   async prepare(pkg: Package): Promise<Prepared> {
     const host = await this.#host();
     const key = `${pkg.digest} ${pkg.root?.digest ?? ""}`;
-    let prepared = this.#prepared.get(key);
-    if (prepared === undefined) {
-      prepared = preparePackage(pkg, host, this.#options);
-      this.#prepared.set(key, prepared);
-      // What is missing may be installed later.
-      prepared.catch(() => this.#prepared.delete(key));
-    }
-    return { ...(await prepared), pkg };
+    return { ...(await this.#prepareOnce(key, () => preparePackage(pkg, host, this.#options))), pkg };
   }
 
   async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {

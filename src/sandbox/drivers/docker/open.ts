@@ -8,6 +8,7 @@ import { guestCommand } from "../../guest-command.ts";
 import type { GuestCommand } from "../../guest-command.ts";
 import { INSIDE } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
+import { pathsInside } from "../../view/paths-inside.ts";
 import { containerSettings } from "./container-settings.ts";
 import { EngineError } from "./engine.ts";
 import type { Host } from "./host.ts";
@@ -22,16 +23,7 @@ export async function openSandbox(
   request: OpenRequest,
   host: Host,
 ): Promise<DockerSandbox> {
-  const paths = {
-    packageFolder: INSIDE.package,
-    sdkFolder: INSIDE.sdk,
-    dependenciesFolder: INSIDE.dependencies,
-    interpreter: prepared.interpreter,
-    metaFile: `${INSIDE.files}/meta.json`,
-    privateTmp: true,
-    compileCacheFolder: prepared.compileCacheFolder,
-  };
-  const command = guestCommand(prepared.pkg, request.state, paths, request.limits);
+  const command = guestCommand(prepared.pkg, request.state, pathsInside(prepared), request.limits);
   return launchSandbox(prepared, command, request, host);
 }
 

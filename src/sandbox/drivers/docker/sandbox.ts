@@ -6,6 +6,7 @@ import type { Protection, Usage } from "../../../domain/outcome.ts";
 import { isObject, messageOf } from "../../../domain/unknown.ts";
 import type { CgroupView } from "../../cgroup/cgroup.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
+import { signalOfStatus } from "../signals.ts";
 import { demultiplex } from "./demultiplex.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineEvents } from "./engine-events.ts";
@@ -16,8 +17,6 @@ import type { Meter } from "./meter.ts";
 const OOM_LOOK_MS = 100;
 /** The engine tells who sent a signal on another connection than what came of it: milliseconds. */
 const EVENT_WAIT_MS = 50;
-/** Shells report a command that signal n ended as 128 + n, and so do engines. */
-const SIGNAL_BASE = 128;
 
 export interface SandboxParts {
   readonly id: string;
@@ -153,7 +152,7 @@ export class DockerSandbox implements Sandbox {
     this.#outOfMemory ||= state?.["OOMKilled"] === true;
     if (status === null)
       return this.#ending({ runtimeError: "the engine did not say how the container ended" });
-    const signal = signalOf(status);
+    const signal = signalOfStatus(status);
     if (signal === null) return this.#ending({ exitCode: status });
     if (this.#isByUs(signal) || this.#outOfMemory) return this.#ending({ signal });
     await delay(EVENT_WAIT_MS);
@@ -188,9 +187,4 @@ export async function stateOf(
 
 function numberOf(value: unknown): number | null {
   return typeof value === "number" ? value : null;
-}
-
-function signalOf(status: number): string | null {
-  const number = status - SIGNAL_BASE;
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? null;
 }

@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { constants } from "node:os";
 import path from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
@@ -13,6 +12,7 @@ import { WhiskersError } from "../../../errors.ts";
 import type { Ending, OpenRequest, Prepared, Sandbox } from "../../driver.ts";
 import { cpuMsOf, listByEnvironment, listTree, residentBytesOf } from "../process-tree.ts";
 import { guestCommand } from "../../guest-command.ts";
+import { send, signalOfStatus } from "../signals.ts";
 import { NO_PROTECTIONS } from "./no-protections.ts";
 
 /** By which processes of a guest are known even when they have left its process group and parents. */
@@ -137,7 +137,12 @@ class ProcessSandbox implements Sandbox {
       await delay(waitMs);
     }
     clearInterval(this.#timer);
-    return { exitCode: code, signal: signal ?? signalOf(code), outOfMemory: false, runtimeError: null };
+    return {
+      exitCode: code,
+      signal: signal ?? (code === null ? null : signalOfStatus(code)),
+      outOfMemory: false,
+      runtimeError: null,
+    };
   }
 
   #processes(): readonly number[] {
@@ -159,19 +164,5 @@ class ProcessSandbox implements Sandbox {
       cpuMs: Math.max(this.#usage.cpuMs ?? 0, cpuMs),
       peakMemoryBytes: Math.max(this.#usage.peakMemoryBytes ?? 0, bytes),
     };
-  }
-}
-
-/** A guest that runs runs in children says so of one that a signal ended. */
-function signalOf(code: number | null): string | null {
-  if (code === null || code <= 128) return null;
-  return Object.entries(constants.signals).find(([, number]) => number === code - 128)?.[0] ?? null;
-}
-
-function send(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It is gone.
   }
 }

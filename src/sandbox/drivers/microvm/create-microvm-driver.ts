@@ -7,6 +7,7 @@ import { prepareView } from "../../view/prepare-view.ts";
 import { privateView, systemView } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import type { ViewHost } from "../../view/view-host.ts";
+import { prepareOnce } from "../prepare-once.ts";
 import { makeDisks } from "./disks.ts";
 import type { Disks } from "./disks.ts";
 import type { MicrovmHost } from "./host.ts";
@@ -45,7 +46,7 @@ class MicrovmDriver implements Driver {
     guests: ["python", "javascript", "php", "program", "command"],
   };
   readonly #options: MicrovmOptions;
-  readonly #prepared = new Map<string, Promise<PreparedMachine>>();
+  readonly #prepareOnce = prepareOnce<PreparedMachine>();
   #found: Promise<SetUp> | null = null;
 
   constructor(options: MicrovmOptions) {
@@ -66,14 +67,7 @@ class MicrovmDriver implements Driver {
   async prepare(pkg: Package): Promise<Prepared> {
     const host = await this.#host();
     const key = [pkg.digest, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
-    let prepared = this.#prepared.get(key);
-    if (prepared === undefined) {
-      prepared = prepareMachine(pkg, host);
-      this.#prepared.set(key, prepared);
-      // What is missing may be installed later.
-      prepared.catch(() => this.#prepared.delete(key));
-    }
-    return { ...(await prepared), pkg };
+    return { ...(await this.#prepareOnce(key, () => prepareMachine(pkg, host))), pkg };
   }
 
   async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {

@@ -6,9 +6,10 @@ import type { Limits } from "../../../domain/limits.ts";
 import type { OpenRequest } from "../../driver.ts";
 import { guestCommand } from "../../guest-command.ts";
 import type { GuestCommand } from "../../guest-command.ts";
-import { INSIDE, withLimits } from "../../view/view.ts";
+import { withLimits } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import type { PreparedView } from "../../view/view-host.ts";
+import { pathsInside } from "../../view/paths-inside.ts";
 import { CgroupMeter, WatchdogMeter } from "../meter.ts";
 import type { Disks } from "./disks.ts";
 import { CLOSE_ROOT, guestScript, placeInRoot, setupScript } from "./guest-scripts.ts";
@@ -75,18 +76,9 @@ function contentsOf(
   { limits }: OpenRequest,
 ): MachineContents {
   const { kind } = prepared.pkg.manifest.guest;
-  const paths = {
-    packageFolder: INSIDE.package,
-    sdkFolder: INSIDE.sdk,
-    dependenciesFolder: INSIDE.dependencies,
-    interpreter: prepared.interpreter,
-    metaFile: `${INSIDE.files}/meta.json`,
-    privateTmp: true,
-    compileCacheFolder: prepared.compileCacheFolder,
-  };
   return {
     ...prepared,
-    command: guestCommand(prepared.pkg, state, paths, limits),
+    command: guestCommand(prepared.pkg, state, pathsInside(prepared), limits),
     // Others open their streams again by name, or want to know what kind of file they are.
     relayed: kind !== "python" && kind !== "program",
   };

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { within } from "../../within.ts";
 import type { Meter } from "../meter.ts";
 import { isAlive } from "../process-tree.ts";
-import { SIGNAL_BASE, signalName } from "../signals.ts";
+import { endOfStatus } from "../signals.ts";
+import { untilGone } from "../until-gone.ts";
 import { explainFailedMachine } from "./explain-failure.ts";
 import type { MicrovmHost } from "./host.ts";
 import { Init } from "./init.ts";
@@ -21,8 +21,6 @@ const LATE_MS = 5000;
 const LAST_WORDS_MS = 500;
 /** Who asks waits no longer than a tenth of a second. */
 const USAGE_WAIT_MS = 60;
-const LOOK_MS = 1;
-const LOOK_MAX_MS = 20;
 const SEED_BYTES = 64;
 
 export interface MicrovmSandboxParts {
@@ -182,14 +180,12 @@ export class MicrovmSandbox implements Sandbox {
     clearTimeout(timer);
     // What the init said last may still be in the pipe.
     await within(LAST_WORDS_MS, this.#init.closed, null);
-    for (
-      let waitMs = LOOK_MS;
-      (meter.pids() ?? []).some(isAlive);
-      waitMs = Math.min(LOOK_MAX_MS, waitMs * 2)
-    ) {
-      this.#killAll();
-      await delay(waitMs);
-    }
+    await untilGone(
+      () => (meter.pids() ?? []).some(isAlive),
+      () => {
+        this.#killAll();
+      },
+    );
     meter.stop();
     return this.#judge(end);
   }
@@ -200,10 +196,7 @@ export class MicrovmSandbox implements Sandbox {
     const outOfMemory =
       meter.outOfMemory() || (ending?.killedForMemory ?? 0) > 0 || this.#init.killedForMemory > 0;
     const nothing: Ending = { exitCode: null, signal: null, outOfMemory, runtimeError: null };
-    if (ending !== null) {
-      const name = signalName(ending.code - SIGNAL_BASE);
-      return name === null ? { ...nothing, exitCode: ending.code } : { ...nothing, signal: name };
-    }
+    if (ending !== null) return { ...nothing, ...endOfStatus(ending.code) };
     if (this.#killed || outOfMemory) return { ...nothing, signal: "SIGKILL" };
     // It ended by itself with the guest in it: its kernel panicked, or was made to.
     if (isStarted && end.signal === null && end.exitCode === 0) return { ...nothing, signal: "SIGKILL" };

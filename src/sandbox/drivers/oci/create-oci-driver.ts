@@ -4,6 +4,7 @@ import { WhiskersError } from "../../../errors.ts";
 import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
 import { prepareView } from "../../view/prepare-view.ts";
 import type { PreparedView } from "../../view/view-host.ts";
+import { prepareOnce } from "../prepare-once.ts";
 import type { OciHost } from "./host.ts";
 import { openGuest } from "./open.ts";
 import { setUp } from "./set-up.ts";
@@ -32,7 +33,7 @@ export function createOciDriver(options: OciOptions): Driver {
 class OciDriver implements Driver {
   readonly name: string;
   readonly #options: OciOptions;
-  readonly #prepared = new Map<string, Promise<PreparedView>>();
+  readonly #prepareOnce = prepareOnce<PreparedView>();
   #found: Promise<SetUp> | null = null;
   /** Known once it has been tried; until then it is what is most likely. */
   #memoryLimit = true;
@@ -71,14 +72,7 @@ class OciDriver implements Driver {
     const host = await this.#host();
     const code = pkg.loadsLate === true ? pkg.folder : pkg.digest;
     const key = [code, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
-    let prepared = this.#prepared.get(key);
-    if (prepared === undefined) {
-      prepared = prepareView(pkg, host, this.#options.python);
-      this.#prepared.set(key, prepared);
-      // What is missing may be installed later.
-      prepared.catch(() => this.#prepared.delete(key));
-    }
-    return { ...(await prepared), pkg };
+    return { ...(await this.#prepareOnce(key, () => prepareView(pkg, host, this.#options.python))), pkg };
   }
 
   async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {

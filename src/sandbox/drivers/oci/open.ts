@@ -16,6 +16,7 @@ import { INSIDE, withLimits } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import { RESERVED_BY_V8_BYTES } from "../../view/view-host.ts";
 import type { LaunchCommand, PreparedView } from "../../view/view-host.ts";
+import { pathsInside } from "../../view/paths-inside.ts";
 import { shellThatCloses } from "../inherited-descriptors.ts";
 import { CgroupMeter, WatchdogMeter } from "../meter.ts";
 import { bundleConfig } from "./bundle.ts";
@@ -35,16 +36,7 @@ export async function openGuest(
   request: OpenRequest,
   host: OciHost,
 ): Promise<OciSandbox> {
-  const paths = {
-    packageFolder: INSIDE.package,
-    sdkFolder: INSIDE.sdk,
-    dependenciesFolder: INSIDE.dependencies,
-    interpreter: prepared.interpreter,
-    metaFile: `${INSIDE.files}/meta.json`,
-    privateTmp: true,
-    compileCacheFolder: prepared.compileCacheFolder,
-  };
-  const command = guestCommand(prepared.pkg, request.state, paths, request.limits);
+  const command = guestCommand(prepared.pkg, request.state, pathsInside(prepared), request.limits);
   const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;
   return openContainer(prepared.entries, { ...command, reservedBytes }, request, host);
 }

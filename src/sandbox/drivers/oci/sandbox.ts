@@ -3,7 +3,6 @@ import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path/posix";
 import type { Duplex, Readable, Writable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
 import type { Cgroup } from "../../cgroup/cgroup.ts";
@@ -12,12 +11,10 @@ import type { Ending, Sandbox } from "../../driver.ts";
 import { Head } from "../head.ts";
 import type { Meter } from "../meter.ts";
 import { isAlive, listTree } from "../process-tree.ts";
-import { send, signalName, SIGNAL_BASE } from "../signals.ts";
+import { endOfStatus, send } from "../signals.ts";
+import { untilGone } from "../until-gone.ts";
 import type { OciHost } from "./host.ts";
 
-/** Between two looks whether the last process is gone, milliseconds: at first, and at most. */
-const LOOK_MS = 0.5;
-const LOOK_MAX_MS = 20;
 /** From the end of a container's processes until its runtime has to be gone too. */
 const RUNTIME_ENDS_MS = 500;
 const COMPLAINT_MAX_BYTES = 4096;
@@ -132,12 +129,12 @@ export class OciSandbox implements Sandbox {
         });
       },
     );
-    let waitMs = LOOK_MS;
-    while (this.#pids().some(isAlive)) {
-      this.#killAll();
-      await delay(waitMs);
-      waitMs = Math.min(LOOK_MAX_MS, waitMs * 2);
-    }
+    await untilGone(
+      () => this.#pids().some(isAlive),
+      () => {
+        this.#killAll();
+      },
+    );
     meter.stop();
     const ending =
       error === null ? this.#judge(code, signal, complaint.text) : { ...NOTHING, runtimeError: error };
@@ -148,12 +145,12 @@ export class OciSandbox implements Sandbox {
     const said = this.#runtimeComplaint();
     const failed = signal !== null || (said !== null && !this.#started);
     if (this.#killed || this.#parts.meter.outOfMemory()) {
-      const how = code === null || failed ? null : ownEnding(code);
+      const how = code === null || failed ? null : { ...NOTHING, ...endOfStatus(code) };
       return how?.signal === null
         ? { ...NOTHING, signal: "SIGKILL" }
         : (how ?? { ...NOTHING, signal: "SIGKILL" });
     }
-    if (!failed && code !== null) return ownEnding(code);
+    if (!failed && code !== null) return { ...NOTHING, ...endOfStatus(code) };
     if (this.#started) return { ...NOTHING, signal: signal ?? "SIGKILL" };
     const how = signal === null ? `status ${code}` : `signal ${signal}`;
     return {
@@ -229,8 +226,3 @@ export class OciSandbox implements Sandbox {
 }
 
 const NOTHING: Ending = { exitCode: null, signal: null, outOfMemory: false, runtimeError: null };
-
-function ownEnding(code: number): Ending {
-  const name = signalName(code - SIGNAL_BASE);
-  return name === null ? { ...NOTHING, exitCode: code } : { ...NOTHING, signal: name };
-}

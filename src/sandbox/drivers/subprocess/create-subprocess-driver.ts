@@ -2,6 +2,7 @@ import type { Package } from "../../../domain/package.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
+import { prepareOnce } from "../prepare-once.ts";
 import { setUp } from "./host.ts";
 import type { Host, SetUp } from "./host.ts";
 import { openSandbox } from "./open.ts";
@@ -35,7 +36,7 @@ export function createSubprocessDriver(options: SubprocessOptions): Driver {
 class SubprocessDriver implements Driver {
   readonly name: string;
   readonly #options: SubprocessOptions;
-  readonly #prepared = new Map<string, Promise<PreparedView>>();
+  readonly #prepareOnce = prepareOnce<PreparedView>();
   #found: Promise<SetUp> | null = null;
   /** Known once it has been tried; until then it is what is most likely. */
   #memoryLimit = true;
@@ -72,14 +73,12 @@ class SubprocessDriver implements Driver {
     const host = await this.#host();
     const code = pkg.loadsLate === true ? pkg.folder : pkg.digest;
     const key = [code, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
-    let prepared = this.#prepared.get(key);
-    if (prepared === undefined) {
-      prepared = prepareView(pkg, viewHost(host, this.#options.stateDirectory), this.#options.python);
-      this.#prepared.set(key, prepared);
-      // What is missing may be installed later.
-      prepared.catch(() => this.#prepared.delete(key));
-    }
-    return { ...(await prepared), pkg };
+    return {
+      ...(await this.#prepareOnce(key, () =>
+        prepareView(pkg, viewHost(host, this.#options.stateDirectory), this.#options.python),
+      )),
+      pkg,
+    };
   }
 
   async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {

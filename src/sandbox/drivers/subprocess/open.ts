@@ -20,6 +20,7 @@ import type { LaunchCommand, PreparedView } from "../../view/view-host.ts";
 import { SubprocessSandbox } from "./sandbox.ts";
 import { INSIDE, withLimits } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
+import { pathsInside } from "../../view/paths-inside.ts";
 
 /** Of every sandbox besides the guest's own: the program that makes it, its init, and a fork between them. */
 const LAUNCHING_PROCESSES = 3;
@@ -30,16 +31,7 @@ export async function openSandbox(
   request: OpenRequest,
   host: Host,
 ): Promise<SubprocessSandbox> {
-  const paths = {
-    packageFolder: INSIDE.package,
-    sdkFolder: INSIDE.sdk,
-    dependenciesFolder: INSIDE.dependencies,
-    interpreter: prepared.interpreter,
-    metaFile: `${INSIDE.files}/meta.json`,
-    privateTmp: true,
-    compileCacheFolder: prepared.compileCacheFolder,
-    phpExtensions: prepared.phpExtensions ?? null,
-  };
+  const paths = { ...pathsInside(prepared), phpExtensions: prepared.phpExtensions ?? null };
   const command = guestCommand(prepared.pkg, request.state, paths, request.limits);
   const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;
   return launchSandbox(prepared.entries, { ...command, reservedBytes }, request, host);

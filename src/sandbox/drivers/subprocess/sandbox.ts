@@ -1,6 +1,5 @@
 import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
@@ -8,12 +7,10 @@ import { FD } from "./launch.ts";
 import type { Meter } from "../meter.ts";
 import { isAlive, listTree, startOf } from "../process-tree.ts";
 import { Head } from "../head.ts";
-import { send, signalName, SIGNAL_BASE } from "../signals.ts";
+import { endOfStatus, send } from "../signals.ts";
+import { untilGone } from "../until-gone.ts";
 import { watchStatus } from "./status.ts";
 
-/** Between two looks whether the last process is gone, milliseconds: at first, and at most. */
-const LOOK_MS = 0.5;
-const LOOK_MAX_MS = 20;
 /** What is kept of standard error, in case it is not the guest's but a complaint of the launching programs. */
 const COMPLAINT_MAX_BYTES = 4096;
 
@@ -117,24 +114,19 @@ export class SubprocessSandbox implements Sandbox {
         void judge();
       });
     });
-    for (
-      let waitMs = LOOK_MS;
-      this.#livingProcesses().length > 0;
-      waitMs = Math.min(LOOK_MAX_MS, waitMs * 2)
-    ) {
-      this.#killAll();
-      await delay(waitMs);
-    }
+    await untilGone(
+      () => this.#livingProcesses().length > 0,
+      () => {
+        this.#killAll();
+      },
+    );
     this.#meter.stop();
     return { ...ending, outOfMemory: this.#meter.outOfMemory() };
   }
 
   #judge(guestCode: number | null, code: number | null, signal: string | null, complaint: string): Ending {
     const ending = { exitCode: null, signal: null, outOfMemory: false, runtimeError: null };
-    if (guestCode !== null) {
-      const name = signalName(guestCode - SIGNAL_BASE);
-      return name === null ? { ...ending, exitCode: guestCode } : { ...ending, signal: name };
-    }
+    if (guestCode !== null) return { ...ending, ...endOfStatus(guestCode) };
     if (this.#killed || this.#meter.outOfMemory() || (signal !== null && this.#init !== null))
       return { ...ending, signal: signal ?? "SIGKILL" };
     const how = signal === null ? `status ${code}` : `signal ${signal}`;
