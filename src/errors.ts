@@ -154,6 +154,13 @@ export const ERRORS = {
     remedy:
       "Read what the tool said, in the message; the index is the one that its own settings name. Only wheels are installed, and no scripts are run.",
   },
+  "build-failed": {
+    fault: "normalizer",
+    retryable: false,
+    exitCode: 1,
+    summary: "The normalizer's source could not be compiled.",
+    remedy: "Read what the compiler said, in the message, and correct the source.",
+  },
   "runtime-unavailable": {
     fault: "operator",
     retryable: false,

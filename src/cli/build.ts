@@ -9,6 +9,7 @@ import type { Base } from "../packages/build/base.ts";
 import { rootOfBase } from "../packages/build/base.ts";
 import { buildImage, type Built } from "../packages/build/build-image.ts";
 import { type BuiltArtifact, buildWasmArtifact } from "../packages/build/build-wasm-artifact.ts";
+import { type CompiledFolder, compilePackage, notCompiled } from "../packages/build/wasm/compile-package.ts";
 import { clientConfiguration } from "../packages/dependencies/client-configuration.ts";
 import { type Installed, installDependencies } from "../packages/dependencies/install-dependencies.ts";
 import { digestWithDependencies } from "../packages/digest.ts";
@@ -35,14 +36,17 @@ export const command: Command = {
 
 Makes an OCI image of a package, in the local store, without a daemon: a base, the SDK, what its lock file
 names, and its code, each a layer of its own. The same folder on the same base gives the same digest, on
-every machine and every day. A WebAssembly module becomes an artifact in the CNCF's layout for those. What
-was installed for it is listed beside it: \`whiskers sbom\`.
+every machine and every day. A WebAssembly module becomes an artifact in the CNCF's layout for those; it is
+compiled first where its folder has the source, by its language's own tools and with their rights and yours.
+What was installed for it is listed beside it: \`whiskers sbom\`.
 
   -t, --tag REFERENCE   what it is called; default: its id and version
   --base BASE           what it runs on: a base root that \`whiskers root make\` made (default: the one that its
                         environment names), an image (REFERENCE, oci:FOLDER or FILE.tar), a folder with a root
                         filesystem, or none: what the machine that runs it has installed (of a WebAssembly
                         module, an ordinary image with all files of its folder)
+  --wasm                make a WebAssembly package of it, whatever its environment: docs/runtimes/wasm.md
+  --no-compile          take the module that is there
   -o, --output OUTPUT   write it to a folder oci:FOLDER or oci:FOLDER:NAME, or to an archive FILE.tar, which
                         \`docker load\` takes too; or all that it consists of as a file system for a
                         virtual machine, FILE.squashfs or FILE.erofs
@@ -55,6 +59,8 @@ was installed for it is listed beside it: \`whiskers sbom\`.
   options: {
     tag: { type: "string", short: "t" },
     base: { type: "string" },
+    wasm: { type: "boolean" },
+    "no-compile": { type: "boolean" },
     output: { type: "string", short: "o" },
     json: { type: "boolean" },
   },
@@ -66,9 +72,10 @@ async function build(args: Arguments, context: Context): Promise<number> {
   const [folder = ""] = args.positionals;
   const { home } = context.settings();
   const output = outputOf(args);
-  const source = await openPackage(folder, { home });
-  const reference = parseReference(textOption(args, "tag") ?? defaultName(source.manifest));
   using status = statusLine(context);
+  await using compiled = await compileFirst(folder, home, args, context, status.show);
+  const source = await openPackage(compiled.folder, { home, shownAs: folder });
+  const reference = parseReference(textOption(args, "tag") ?? defaultName(source.manifest));
   await using images = await openImages(context);
   const { store } = images;
   using _hold = await store.hold(context.signal);
@@ -111,6 +118,19 @@ async function build(args: Arguments, context: Context): Promise<number> {
   for (const warning of installed?.warnings ?? []) context.err(`warning: ${warning}\n`);
   await show({ reference, built, installed }, args, context);
   return 0;
+}
+
+async function compileFirst(
+  folder: string,
+  home: string,
+  args: Arguments,
+  { env, signal }: Context,
+  progress: (what: string) => void,
+): Promise<CompiledFolder> {
+  const toWasm = flag(args, "wasm");
+  if (!flag(args, "no-compile")) return compilePackage(folder, toWasm, { home, env, signal, progress });
+  if (toWasm) throw new WhiskersError("usage", "--wasm and --no-compile: one of them alone");
+  return notCompiled(folder);
 }
 
 /** A module alone goes by the layout for WebAssembly, unless a base is asked for. */
