@@ -48,7 +48,7 @@ export async function measureLargeRaw(options: {
       if (result.outcome.status !== "succeeded") throw new Error(result.outcome.message);
       return {
         megabytes: options.megabytes,
-        megabytesPerSecond: options.megabytes / (result.timingsMs.run / 1000),
+        megabytesPerSecond: options.megabytes / ((result.timingsMs.handOver + result.timingsMs.run) / 1000),
         hostGrowthMegabytes: (highest - before) / MEGABYTE,
       };
     } finally {

@@ -35,6 +35,8 @@ export interface Fetched {
 interface Collector extends RecordSink {
   /** Resolves references, validates, merges. */
   finish(): Promise<Records>;
+  /** How much of that time went into reading JSON, milliseconds. */
+  readonly decodeMs: number;
 }
 
 /**
@@ -80,7 +82,7 @@ export async function runTask(
       runtime: result.runtime,
       state: result.state,
       limits: result.limits,
-      timingsMs: clock.read(result.timingsMs),
+      timingsMs: clock.read({ ...result.timingsMs, decode: collector.decodeMs }),
       usage: result.usage,
       protections: result.protections,
     },

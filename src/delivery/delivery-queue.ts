@@ -30,6 +30,9 @@ export interface DeliverySettlement {
   readonly steps: readonly MadeStep[];
   /** State of the task from now on, for good. */
   readonly taskState: "succeeded" | "failed";
+  /** How long the work on it took, milliseconds, and when it was done, by `performance.now()`. */
+  readonly elapsedMs: number;
+  readonly doneMs: number;
 }
 
 /** Deliveries in PostgreSQL, shared by any number of processes, as `LocalQueue` is for runs. */
@@ -160,7 +163,7 @@ class PostgresDeliveries implements DeliveryQueue {
       if (steps.some((one) => one.steps.length > 0)) {
         await recordSteps(connection, steps, this.#worker);
       }
-      const rows = settlements.map(({ delivery, end, taskState }) => ({ ...delivery, ...end, taskState }));
+      const rows = settlements.map(({ delivery, end, ...rest }) => ({ ...delivery, ...end, ...rest }));
       if ((await settleDeliveries(connection, rows)) !== rows.length) throw new ClaimLost();
       return true;
     });

@@ -68,8 +68,8 @@ export interface RunResult {
   /** Log bytes that were dropped because `logBytes` was reached. */
   readonly logBytesDropped: number;
   readonly usage: Usage;
-  /** Milliseconds per phase: `open` (until ready; 0 when warm), `run`. */
-  readonly timingsMs: { readonly open: number; readonly run: number };
+  /** Milliseconds per phase: `open` (until ready; 0 when warm), `handOver` (until its raw files were written), `run`. */
+  readonly timingsMs: { readonly open: number; readonly handOver: number; readonly run: number };
   readonly runtime: { readonly driver: string; readonly version: string };
   /** Interpreter and all else that the run depended on and the package does not hold. */
   readonly environment: { readonly name: string; readonly version: string; readonly digest: string | null };

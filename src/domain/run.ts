@@ -4,11 +4,27 @@ import type { StatePolicy } from "./package.ts";
 import type { Records } from "./record.ts";
 
 /**
- * The phases of a run, in order. `prepare` is what the sandbox layer does before and around `open` and `run`:
- * probing runtimes, making the package ready, waiting for room. `total` is the whole from taking the task to
- * the receipt.
+ * The phases of a run, one after another. Under `whiskers supervise` it waited in the queue (`claim`) and, with its raw
+ * file, for a slot (`wait`). `prepare` is what the sandbox layer does before and around the next three: probing
+ * runtimes, making the package ready, waiting for room. `handOver` is over when the last byte of the raw file was
+ * written; what the guest did meanwhile is in it. `decode` is reading JSON, `validate` all else that is done to records.
  */
-export type Phase = "package" | "fetch" | "prepare" | "open" | "run" | "validate" | "deliver" | "total";
+export const PHASES = [
+  "claim",
+  "package",
+  "fetch",
+  "wait",
+  "prepare",
+  "open",
+  "handOver",
+  "run",
+  "decode",
+  "validate",
+  "deliver",
+] as const;
+
+/** `total` is from taking the task, with a slot for it, to the receipt. */
+export type Phase = (typeof PHASES)[number] | "total";
 
 /** Where a run came from and what it was: enough to say which code made which output from which input. */
 export interface RunRecord {

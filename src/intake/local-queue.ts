@@ -9,7 +9,7 @@ import { deleteTasks } from "../db/sql/delete-tasks.ts";
 import { insertRuns } from "../db/sql/insert-runs.ts";
 import type { RunRow } from "../db/sql/insert-runs.ts";
 import { insertTasks } from "../db/sql/insert-tasks.ts";
-import { readTasks } from "../db/sql/read-tasks.ts";
+import { readTasks, type WaitingTask } from "../db/sql/read-tasks.ts";
 import { resetTasks } from "../db/sql/reset-tasks.ts";
 import { setTaskStates } from "../db/sql/set-task-states.ts";
 import { startTasks } from "../db/sql/start-tasks.ts";
@@ -54,11 +54,8 @@ export interface LocalQueue {
   again(taskIds: readonly string[]): Promise<number>;
   /** Claims up to `limit` tasks, oldest first. Claims are renewed until they are settled. */
   take(limit: number): Promise<readonly Claim[]>;
-  /**
-   * What the tasks are, how often they were begun, and since when they wait (milliseconds of Unix time); one that
-   * was deleted is left out.
-   */
-  read(claims: readonly Claim[]): Promise<ReadonlyMap<Claim, TaskStarts>>;
+  /** What the tasks are; one that was deleted is left out. */
+  read(claims: readonly Claim[]): Promise<ReadonlyMap<Claim, WaitingTask>>;
   /**
    * Writes down that these are about to be run, so that a task that ends its workers is known as such.
    * Returns each with how often it was begun; one whose task is settled or deleted is dropped.

@@ -28,6 +28,8 @@ export interface RecordCollector {
    * beyond `limits.records` are not looked at. Gives way to the event loop every few milliseconds.
    */
   finish(): Promise<Records>;
+  /** Time that `finish` spent on reading JSON, milliseconds. */
+  readonly decodeMs: number;
 }
 
 /** A collector for the records of one run, against the schema `openkat/1`. */
@@ -44,6 +46,7 @@ class Collector implements RecordCollector {
   readonly #limits: Pick<Limits, "records" | "outputBytes" | "jsonDepth">;
   readonly #texts = new RecordTexts();
   #plain: Buffer[] = [];
+  #decodeMs = 0;
 
   constructor(limits: Pick<Limits, "records" | "outputBytes" | "jsonDepth">) {
     this.#limits = limits;
@@ -51,6 +54,10 @@ class Collector implements RecordCollector {
 
   get count(): number {
     return this.#texts.count;
+  }
+
+  get decodeMs(): number {
+    return this.#decodeMs;
   }
 
   push(lines: Buffer): void {
@@ -94,7 +101,10 @@ class Collector implements RecordCollector {
     let index = 0;
     for (const text of this.#texts) {
       if (index >= this.#limits.records) return;
-      yield this.#read(parseJson(text, this.#limits.jsonDepth), index, rejections);
+      const beganMs = performance.now();
+      const value = parseJson(text, this.#limits.jsonDepth);
+      this.#decodeMs += performance.now() - beganMs;
+      yield this.#read(value, index, rejections);
       index += 1;
     }
   }

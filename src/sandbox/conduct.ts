@@ -76,7 +76,8 @@ export async function conduct(
     }
     const runStartedAtMs = performance.now();
     cause ??= await run(request, lease, sink, signal);
-    const runMs = endedAtMs(cause, lease) - runStartedAtMs;
+    const runMs = Math.max(0, endedAtMs(cause, lease) - runStartedAtMs);
+    const handOverMs = Math.min(runMs, Math.max(0, lease.link.handedOverAtMs - runStartedAtMs));
 
     const ending = await bringDown(cause, lease);
     usage = await readUsage(lease.sandbox);
@@ -101,7 +102,7 @@ export async function conduct(
         cpuMs: usage.cpuMs === null ? null : Math.max(0, usage.cpuMs - lease.cpuMsBefore),
         peakMemoryBytes: usage.peakMemoryBytes,
       },
-      timingsMs: { open: openMs, run: Math.max(0, runMs) },
+      timingsMs: { open: openMs, handOver: handOverMs, run: runMs - handOverMs },
       runtime: lease.sandbox.runtime,
       environment: request.prepared.environment,
       state: request.state,
@@ -263,7 +264,7 @@ function neverStarted(request: ConductRequest, error: WhiskersError, startedAtMs
     logs: [],
     logBytesDropped: 0,
     usage: UNKNOWN_USAGE,
-    timingsMs: { open: performance.now() - startedAtMs, run: 0 },
+    timingsMs: { open: performance.now() - startedAtMs, handOver: 0, run: 0 },
     runtime: { driver: request.driver.name, version: "" },
     environment: request.prepared.environment,
     state: request.state,

@@ -69,6 +69,7 @@ export class GuestLink implements Link {
   #receivedBytes = 0;
   #settleTimer: NodeJS.Timeout | null = null;
   #answeredAtMs = 0;
+  #handedOverAtMs = Infinity;
   #endedBy: RunEnd | null = null;
 
   /** @param loadsLate its guest loads the normalizer in its first run, where that may fail */
@@ -108,6 +109,10 @@ export class GuestLink implements Link {
     return this.#answeredAtMs;
   }
 
+  get handedOverAtMs(): number {
+    return this.#handedOverAtMs;
+  }
+
   run(work: RunWork): Promise<RunEnd> {
     // It may have ended since it said that it was ready.
     if (this.#endedBy !== null) return Promise.resolve(this.#endedBy);
@@ -115,6 +120,7 @@ export class GuestLink implements Link {
     if (this.#runNumber > 0) this.#logs = new LogCollector(this.#limits);
     this.#runNumber = this.#runNumber === RUN_MAX ? 1 : this.#runNumber + 1;
     this.#state = "running";
+    this.#handedOverAtMs = Infinity;
     return new Promise((resolve) => {
       const stopRaws = new AbortController();
       this.#current = { work, resolve, stopRaws, rawsSent: false, records: 0, outputBytes: 0, answer: null };
@@ -147,6 +153,7 @@ export class GuestLink implements Link {
           () => {
             write(FRAME.raw, EMPTY);
             run.rawsSent = true;
+            this.#handedOverAtMs = performance.now();
           },
           run.stopRaws.signal,
         );

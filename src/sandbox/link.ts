@@ -17,6 +17,8 @@ export interface Link {
   readonly logs: LogCollector;
   /** When the last run got its answer, `performance.now()`. Only after `run` resolved with one. */
   readonly answeredAtMs: number;
+  /** When the last byte of the last run's raw files was written, `performance.now()`; infinite: not yet. */
+  readonly handedOverAtMs: number;
   /** Called once when the state becomes `ended`, whatever the reason. */
   onEnd: (() => void) | null;
 

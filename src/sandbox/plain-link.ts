@@ -31,6 +31,7 @@ export class PlainLink implements Link {
   #endedBy: RunEnd | null = null;
   #receivedBytes = 0;
   #answeredAtMs = 0;
+  #handedOverAtMs = Infinity;
 
   constructor(sandbox: Sandbox, limits: Limits) {
     this.#sandbox = sandbox;
@@ -58,6 +59,10 @@ export class PlainLink implements Link {
 
   get answeredAtMs(): number {
     return this.#answeredAtMs;
+  }
+
+  get handedOverAtMs(): number {
+    return this.#handedOverAtMs;
   }
 
   run(work: RunWork): Promise<RunEnd> {
@@ -90,6 +95,7 @@ export class PlainLink implements Link {
       };
       const end = (): void => {
         input.end();
+        this.#handedOverAtMs = performance.now();
       };
       await sendRaws(work.raws, input, write, end, this.#stopRaw.signal);
     } catch (error) {

@@ -148,7 +148,8 @@ export class Deliverer {
     const beganMs = performance.now();
     const tried: TriedStep[] = [];
     const made = await this.#makeSteps(delivery, run, run.outcome, tried);
-    const elapsedMs = performance.now() - beganMs;
+    const doneMs = performance.now();
+    const elapsedMs = doneMs - beganMs;
     const now: Tried = { run, runId, taskQueuedAtMs, startedMs, elapsedMs, tried };
     switch (made.result) {
       case "lost":
@@ -164,7 +165,7 @@ export class Deliverer {
         const { end, steps } = made;
         const taskState =
           run.outcome.status === "succeeded" && end.state === "delivered" ? "succeeded" : "failed";
-        if (!(await this.#settlements.add({ delivery, end, steps, taskState }))) {
+        if (!(await this.#settlements.add({ delivery, end, steps, taskState, elapsedMs, doneMs }))) {
           this.#options.onEvent({ type: "delivery-lost", taskId: delivery.taskId });
           return;
         }

@@ -39,11 +39,20 @@ interface Surroundings {
 
 /** What becomes of claims. */
 interface Exits {
-  /** With how often it was begun before, and how long runs take (milliseconds). */
-  readonly ready: (claim: Claim, starts: number, runMs: number) => void;
+  /** With how often it was begun before, how long runs take (milliseconds), and how it came here. */
+  readonly ready: (claim: Claim, starts: number, runMs: number, way: WayHere) => void;
   /** How many are ready and wait for a slot. */
   readonly waiting: () => number;
   readonly fail: (claim: Claim, task: Task, queuedAtMs: number, error: unknown) => Promise<void>;
+}
+
+/** The times of a claim until its task was ready. */
+export interface WayHere {
+  /** In the queue, until this process had it, milliseconds. */
+  readonly claimMs: number;
+  readonly fetchMs: number;
+  /** When this process had it, by `performance.now()`. */
+  readonly hadAtMs: number;
 }
 
 interface Wanted {
@@ -53,6 +62,9 @@ interface Wanted {
   readonly queuedAtMs: number;
   /** Unix time, milliseconds. */
   readonly claimedMs: number;
+  readonly waitedMs: number;
+  /** By `performance.now()`. */
+  readonly hadAtMs: number;
 }
 
 /**
@@ -135,7 +147,7 @@ export class Prefetcher {
         for (const claim of ours) {
           const read = found.get(claim);
           if (read === undefined) await queue.release([claim]);
-          else this.#wanted.push({ claim, ...read, claimedMs: Date.now() });
+          else this.#wanted.push({ claim, ...read, claimedMs: Date.now(), hadAtMs: performance.now() });
         }
         this.#fetchNow.wake();
       }
@@ -162,8 +174,9 @@ export class Prefetcher {
   }
 
   async #fetch(wanted: Wanted): Promise<void> {
-    const { claim, task } = wanted;
+    const { claim, task, starts, waitedMs, hadAtMs } = wanted;
     const startedMs = Date.now();
+    const beganMs = performance.now();
     const tell = (error: unknown): void => {
       const { queuedAtMs, claimedMs } = wanted;
       const endedMs = Date.now();
@@ -174,7 +187,8 @@ export class Prefetcher {
       await this.#prefetch.fetch(task, AbortSignal.any([this.#around.drain, claim.lost]));
       tell(null);
       this.#running += 1;
-      this.#exits.ready(claim, wanted.starts, this.#runMs);
+      const way = { claimMs: waitedMs, fetchMs: performance.now() - beganMs, hadAtMs };
+      this.#exits.ready(claim, starts, this.#runMs, way);
     } catch (error) {
       tell(error);
       await this.#prefetch.forget(task.id);

@@ -11,15 +11,18 @@ interface RunTimes {
   readonly starts: number;
   readonly startedAt: Date;
   readonly endedAt: Date;
+  /** When the outcome was there, by `performance.now()`. */
+  readonly overMs: number;
 }
 
 /** A run as it is kept. `run` is null when the platform failed before there was one. */
 export function runRow(task: Task, outcome: Outcome, run: Run | null, times: RunTimes): RunRow {
-  const { starts, startedAt, endedAt } = times;
+  const { starts, startedAt, endedAt, overMs } = times;
   const worker = workerName();
   const row = {
     id: randomUUID(),
     taskId: task.id,
+    overMs,
     status: outcome.status,
     code: outcome.status === "failed" ? outcome.code : null,
   };

@@ -14,7 +14,7 @@ import type { SlotHistory } from "./claim-window.ts";
 import type { SupervisorEvent } from "./events.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Prefetcher } from "./prefetcher.ts";
-import type { Prefetch } from "./prefetcher.ts";
+import type { Prefetch, WayHere } from "./prefetcher.ts";
 import { runRow } from "./run-row.ts";
 import { Wakeup } from "./wakeup.ts";
 
@@ -80,6 +80,8 @@ export class Supervisor {
   readonly #starts: GroupCommit<Claim, TaskStarts | null>;
   /** Tasks that wait for a slot and are written down as begun: none that was begun before. */
   readonly #ahead = new Map<Claim, Promise<TaskStarts | null>>();
+  /** How those came here that were made ready ahead. */
+  readonly #ways = new WeakMap<Claim, WayHere>();
   readonly #settlements: GroupCommit<Settlement, boolean>;
   readonly #unstored: Backlog;
   /** There may be work. */
@@ -115,7 +117,8 @@ export class Supervisor {
       prefetch === undefined
         ? null
         : new Prefetcher(this.#options, prefetch, {
-            ready: (claim, starts, runMs) => {
+            ready: (claim, starts, runMs, way) => {
+              this.#ways.set(claim, way);
               if (starts === 0 && runMs < SHORT_RUN_MS) this.#beginAhead(claim);
               this.#window.add([claim]);
               this.#work.wake();
@@ -246,11 +249,14 @@ export class Supervisor {
     const startedAt = new Date();
     const startedMs = performance.now();
     const signal = AbortSignal.any([stop, claim.lost]);
-    const { outcome, run } = starts > maxStarts ? workerLost(maxStarts) : await this.#runSafely(task, signal);
+    const ended = starts > maxStarts ? workerLost(maxStarts) : await this.#runSafely(task, signal);
+    const { outcome } = ended;
+    const run = withWay(ended.run, this.#ways.get(claim), startedMs);
     if (stop.aborted && outcome.status === "failed" && outcome.code === "cancelled") return null;
     const retryAfterSeconds = starts < maxStarts ? retryDelay(outcome, starts) : null;
-    const elapsedMs = performance.now() - startedMs;
-    return { claim, task, outcome, run, starts, queuedAtMs, retryAfterSeconds, startedAt, elapsedMs };
+    const overMs = performance.now();
+    const elapsedMs = overMs - startedMs;
+    return { claim, task, outcome, run, starts, queuedAtMs, retryAfterSeconds, startedAt, elapsedMs, overMs };
   }
 
   async #runSafely(task: Task, signal: AbortSignal): Promise<Ended> {
@@ -264,7 +270,7 @@ export class Supervisor {
 
   /** It will never be ready: its failure is its outcome. */
   async #failUnbegun(claim: Claim, task: Task, queuedAtMs: number, error: unknown): Promise<void> {
-    const at = { queuedAtMs, startedAt: new Date(), elapsedMs: 0 };
+    const at = { queuedAtMs, startedAt: new Date(), elapsedMs: 0, overMs: performance.now() };
     await this.#store({ claim, task, ...failureOf(error), starts: 0, retryAfterSeconds: null, ...at });
   }
 
@@ -275,6 +281,7 @@ export class Supervisor {
       starts: finished.starts,
       startedAt: finished.startedAt,
       endedAt: new Date(finished.startedAt.getTime() + elapsedMs),
+      overMs: finished.overMs,
     });
     return this.#unstored.add(row.document.length + (row.output?.length ?? 0), this.#storeRow(finished, row));
   }
@@ -312,6 +319,17 @@ interface Finished extends Ended {
   readonly retryAfterSeconds: number | null;
   readonly startedAt: Date;
   readonly elapsedMs: number;
+  /** When it was, by `performance.now()`. */
+  readonly overMs: number;
+}
+
+/** What came before the slot goes into the run's record, too. */
+function withWay(run: Run | null, way: WayHere | undefined, startedMs: number): Run | null {
+  if (run === null || way === undefined) return run;
+  const { claimMs: claim, fetchMs: fetch, hadAtMs } = way;
+  const wait = Math.max(0, startedMs - hadAtMs - fetch);
+  const timingsMs = { ...run.record.timingsMs, claim, fetch, wait };
+  return { ...run, record: { ...run.record, timingsMs } };
 }
 
 function workerLost(maxStarts: number): Ended {

@@ -10,10 +10,10 @@ type Of<Type extends AnyEvent["type"]> = Extract<AnyEvent, { type: Type }>;
 type Attributes = FinishedSpan["attributes"];
 
 /** The phases of a run that have a span, in their order; what a warm sandbox does not need has none. */
-const PHASES = ["package", "prepare", "open", "run", "validate"] as const;
+const PHASES = ["package", "prepare", "open", "handOver", "run", "decode", "validate"] as const;
 
 /**
- * Turns what happens into spans: `claim` (from the scheduler to a worker), `fetch`, `open`, `run`, `validate`,
+ * Turns what happens into spans: `claim` (from the scheduler to a worker), `fetch`, the phases of the run,
  * `store`, `deliver` with its steps, `settle`, and one around them for the whole task.
  */
 export function tracer(traces: Traces): (event: AnyEvent) => void {

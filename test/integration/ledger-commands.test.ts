@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { checkObject } from "../../src/cli/check-object.ts";
+import type { RunRecord } from "../../src/domain/run.ts";
 import { type MockOpenKat, startMockOpenKat } from "../../src/mock-openkat/start-mock-openkat.ts";
 import { eventually } from "../fixtures/eventually.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../fixtures/postgres-server.ts";
@@ -190,8 +191,11 @@ function suite(createDatabase: () => Promise<string | null>): void {
       readonly delivery: {
         readonly state: string;
         readonly steps: readonly { readonly step: string; readonly worker: string }[];
-      };
-      readonly runs: readonly { readonly record: { readonly packageDigest: string } }[];
+      } & Readonly<Record<"takeUpMs" | "deliverMs" | "settleMs", number>>;
+      readonly runs: readonly {
+        readonly record: Pick<RunRecord, "packageDigest" | "timingsMs">;
+        readonly storeMs: number;
+      }[];
     }>("runs", "show", of(good)?.run ?? "");
     assert.equal(byRun.task.id, good);
     assert.equal(byRun.delivery.state, "delivered");
@@ -199,7 +203,16 @@ function suite(createDatabase: () => Promise<string | null>): void {
     assert.deepEqual(steps, ["octopoes/observation", "bytes/normalizer-meta", "mula/completed"]);
     assert.ok(byRun.delivery.steps.every(({ worker }) => /^\S+\/\d+$/u.test(worker)));
     assert.match(byRun.runs[0]?.record.packageDigest ?? "", /^sha256:/u);
+    const [only] = byRun.runs;
+    const { takeUpMs, deliverMs, settleMs } = byRun.delivery;
+    const { timingsMs } = only?.record ?? {};
+    for (const phase of ["claim", "fetch", "wait", "open", "handOver", "run", "decode", "validate"] as const)
+      assert.ok((timingsMs?.[phase] ?? 0) > 0, `${phase}: ${JSON.stringify(timingsMs)}`);
+    for (const ms of [only?.storeMs, takeUpMs, deliverMs, settleMs])
+      assert.ok(ms !== undefined && ms > 0, JSON.stringify(byRun));
     const delivered = await whiskers("runs", "show", good);
+    assert.match(delivered.out, /Times {5}store .* ms, takeUp .* ms, deliver .* ms, settle .* ms$/mu);
+    assert.match(delivered.out, /Times {5}claim .* run .* validate /u);
     assert.match(delivered.out, /was delivered, and is not kept/u);
     assert.doesNotMatch(delivered.out, /found nothing/u);
 

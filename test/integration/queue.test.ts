@@ -27,7 +27,7 @@ import { noPostgres, startPostgres } from "../fixtures/postgres-server.ts";
 import type { PostgresServer } from "../fixtures/postgres-server.ts";
 
 const never = new AbortController().signal;
-const TIMES = { starts: 1, startedAt: new Date(0), endedAt: new Date(0) };
+const TIMES = { starts: 1, startedAt: new Date(), endedAt: new Date(), overMs: performance.now() };
 /** The numbers of all that there are. */
 const MIGRATIONS = readdirSync(new URL("../../src/db/migrations", import.meta.url)).map(
   (_name, index) => index + 1,

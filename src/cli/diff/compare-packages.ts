@@ -56,5 +56,9 @@ async function run(input: Input, setting: RunSetting, signal: AbortSignal): Prom
 }
 
 function sideOf({ outcome, records, record }: Run): Side {
-  return { outcome, objects: records.objects.length, runMs: record.timingsMs.run };
+  return {
+    outcome,
+    objects: records.objects.length,
+    runMs: record.timingsMs.handOver + record.timingsMs.run,
+  };
 }

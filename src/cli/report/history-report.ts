@@ -5,6 +5,7 @@ import { pad } from "../terminal/columns.ts";
 import { printable } from "../terminal/printable.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { wrap } from "../terminal/wrap.ts";
+import { shownTimes } from "./run-sections.ts";
 import { runReport } from "./run-report.ts";
 import { storedRun } from "./stored-run.ts";
 
@@ -15,9 +16,10 @@ export function historyReport(
   terminal: Terminal,
   full: boolean,
 ): string {
+  const storeMs = history.runs.find(({ id }) => id === history.delivery?.runId)?.storeMs ?? null;
   const sections = [
     taskLines(history, terminal),
-    history.delivery === null ? [] : deliveryLines(history.delivery, pending, terminal),
+    history.delivery === null ? [] : deliveryLines(history.delivery, storeMs, pending, terminal),
     ...history.runs.toReversed().map((run) => runLines(run, history, terminal, full)),
   ];
   return `${sections
@@ -64,10 +66,12 @@ function fact(title: string, text: string | null | undefined, paint: Terminal["p
 }
 
 function deliveryLines(
-  { state, attempts, code, message, steps }: HistoryDelivery,
+  delivery: HistoryDelivery,
+  storeMs: number | null,
   pending: readonly string[] | null,
   { paint, columns }: Terminal,
 ): readonly string[] {
+  const { state, attempts, code, message, steps } = delivery;
   const reason =
     code === null
       ? []
@@ -89,8 +93,20 @@ function deliveryLines(
       ({ step, doneAt, worker }) =>
         `  ${paint("green", "done   ")}  ${doneAt}  ${printable(step)}${by(worker)}`,
     ),
+    ...fact("Times", timesOf(delivery, storeMs), paint),
     ...open.map((step) => `  ${paint("yellow", "pending")}  ${pad("", 24)}  ${printable(step)}`),
   ];
+}
+
+/** Null: it was stored before they were kept. */
+function timesOf({ takeUpMs, deliverMs, settleMs }: HistoryDelivery, storeMs: number | null): string | null {
+  if (storeMs === null) return null;
+  return shownTimes([
+    ["store", storeMs],
+    ["takeUp", takeUpMs],
+    ["deliver", deliverMs],
+    ["settle", settleMs],
+  ]);
 }
 
 function runLines(

@@ -4,6 +4,7 @@ import { suite, test } from "node:test";
 import { DEFAULT_LIMITS } from "../../domain/limits.ts";
 import type { OpenKatObject, Records } from "../../domain/record.ts";
 import type { Run } from "../../domain/run.ts";
+import { noTime } from "../../telemetry/phase-clock.ts";
 import { columnsOf } from "../terminal/columns.ts";
 import { describeTerminal } from "../terminal/terminal.ts";
 import { JsonDocument } from "./json-document.ts";
@@ -72,16 +73,7 @@ function run(records: Partial<Records>, more: Partial<Run> = {}): Run {
       runtime: { driver: "subprocess", version: "bubblewrap 0.8.0" },
       state: "fork",
       limits: DEFAULT_LIMITS,
-      timingsMs: {
-        package: 2,
-        fetch: 0,
-        prepare: 0.5,
-        open: 30,
-        run: 4.25,
-        validate: 1,
-        deliver: 0,
-        total: 38,
-      },
+      timingsMs: { ...noTime(), package: 2, prepare: 0.5, open: 30, run: 4.25, validate: 1, total: 38 },
       usage: { cpuMs: 20, peakMemoryBytes: 12 * 2 ** 20 },
       protections: [
         { name: "seccomp", by: "bubblewrap" },
@@ -129,7 +121,7 @@ Log  2
   info     hello
   stderr   printed
 
-Times     package 2 ms, fetch 0 ms, prepare 0.5 ms, open 30 ms, run 4.3 ms, validate 1 ms, deliver 0 ms
+Times     package 2 ms, prepare 0.5 ms, open 30 ms, run 4.3 ms, validate 1 ms
 Used      20 ms of CPU, 12 MiB of memory at most
 Ran       python 3.11.7
 Sandbox   subprocess (bubblewrap 0.8.0), state fork, 1 of 2 protections; not in force: memory-limit

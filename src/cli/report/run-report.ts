@@ -1,5 +1,5 @@
 import { formatBytes, formatMs } from "../../domain/quantity.ts";
-import type { Phase, Run, RunRecord } from "../../domain/run.ts";
+import { PHASES, type Run, type RunRecord } from "../../domain/run.ts";
 import { pad } from "../terminal/columns.ts";
 import { printable } from "../terminal/printable.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -13,6 +13,7 @@ import {
   logSection,
   rejectionSection,
   section,
+  shownTimes,
 } from "./run-sections.ts";
 
 /**
@@ -82,8 +83,6 @@ export function runReport(
   return joined(sections);
 }
 
-const PHASES: readonly Phase[] = ["package", "fetch", "prepare", "open", "run", "validate", "deliver"];
-
 const MODELS = {
   none: "",
   installed: ", with the installed classes of OpenKAT",
@@ -100,7 +99,7 @@ function facts(record: RunRecord, { paint }: Terminal): readonly string[] {
   ].filter((text) => text !== null);
   const inForce = protections.length - missing.length;
   const rows: readonly (readonly [string, string])[] = [
-    ["Times", PHASES.map((phase) => `${phase} ${formatMs(timingsMs[phase])}`).join(", ")],
+    ["Times", shownTimes(PHASES.map((phase) => [phase, timingsMs[phase]]))],
     ["Used", used.join(", ") || "not known with this runtime"],
     ["Ran", `${environment.name} ${environment.version}`.trim() + MODELS[record.models ?? "none"]],
     [

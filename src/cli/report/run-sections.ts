@@ -26,6 +26,12 @@ export function heading(name: string, { outcome, record }: Run, { paint }: Termi
   ];
 }
 
+/** Phases and their milliseconds; what took no time, or was not kept, is left out. */
+export function shownTimes(times: readonly (readonly [string, number | null])[]): string {
+  const taken = times.flatMap(([name, ms]) => (ms !== null && ms > 0 ? [`${name} ${formatMs(ms)}`] : []));
+  return taken.length === 0 ? "none to speak of" : taken.join(", ");
+}
+
 export function failure(outcome: Outcome, { paint }: Terminal): readonly string[] {
   if (outcome.status === "succeeded") return [];
   const { summary, remedy } = ERRORS[outcome.code];

@@ -1,5 +1,6 @@
 import type { Records } from "../../domain/record.ts";
 import type { Run } from "../../domain/run.ts";
+import { noTime } from "../../telemetry/phase-clock.ts";
 import { readStoredRun, type RunDocument } from "../../supervisor/stored-run.ts";
 
 /** A run from the database in the form in which it once ended; null: the platform failed before there was one. */
@@ -13,7 +14,8 @@ export function storedRun(document: RunDocument, output: unknown): Run | null {
   };
   return {
     outcome,
-    record,
+    // What was not kept when it was stored took no time that is known.
+    record: { ...record, timingsMs: { ...noTime(), ...record.timingsMs } },
     records: { ...records, rejections, rejectionsDropped, recordsRejected },
     logs: document.logs ?? [],
     logBytesDropped: document.logBytesDropped ?? 0,

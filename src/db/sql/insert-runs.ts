@@ -11,19 +11,22 @@ export interface RunRow {
   readonly document: string;
   /** JSON text; null when there was none. */
   readonly output: string | null;
+  /** When the outcome was there, by `performance.now()` of this process. */
+  readonly overMs: number;
 }
 
 /** Stores runs and their outputs. */
 export async function insertRuns(connection: Connection, runs: readonly RunRow[]): Promise<void> {
+  const nowMs = performance.now();
   await connection.query(
     `with run as (
-       insert into whiskers.run (id, task_id, normalizer, status, code, document)
-       select id, task_id, normalizer, status, code, document::json
-       from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
-         as run (id, task_id, normalizer, status, code, document)
+       insert into whiskers.run (id, task_id, normalizer, status, code, document, store_ms)
+       select id, task_id, normalizer, status, code, document::json, store_ms
+       from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[])
+         as run (id, task_id, normalizer, status, code, document, store_ms)
      )
      insert into whiskers.output (run_id, document)
-     select run_id, document::json from unnest($7::uuid[], $8::text[]) as output (run_id, document)`,
+     select run_id, document::json from unnest($8::uuid[], $9::text[]) as output (run_id, document)`,
     [
       runs.map(({ id }) => id),
       runs.map(({ taskId }) => taskId),
@@ -31,6 +34,7 @@ export async function insertRuns(connection: Connection, runs: readonly RunRow[]
       runs.map(({ status }) => status),
       runs.map(({ code }) => code),
       runs.map(({ document }) => document),
+      runs.map(({ overMs }) => nowMs - overMs),
       runs.filter(({ output }) => output !== null).map(({ id }) => id),
       runs.filter(({ output }) => output !== null).map(({ output }) => output),
     ],

@@ -22,6 +22,8 @@ export interface HistoryRun {
   readonly status: "succeeded" | "failed";
   readonly code: string | null;
   readonly finishedAt: string;
+  /** From the outcome until it was stored, milliseconds; null: not kept. */
+  readonly storeMs: number | null;
   /** As `insertRuns` stored them; no output: it was delivered, or there was none. */
   readonly document: unknown;
   readonly output: unknown;
@@ -34,6 +36,10 @@ export interface HistoryDelivery {
   readonly attempts: number;
   readonly code: string | null;
   readonly message: string | null;
+  /** Until it was taken up, the work on it, until that was written; milliseconds, of the last attempt. Null: not (yet) known. */
+  readonly takeUpMs: number | null;
+  readonly deliverMs: number | null;
+  readonly settleMs: number | null;
   /** In the order in which they were made; `worker`: host and process id, where that is known. */
   readonly steps: readonly {
     readonly step: string;
@@ -60,7 +66,8 @@ export async function readHistory(connection: Connection, taskId: string): Promi
            'status', run.status,
            'code', run.code,
            'finishedAt', to_char(run.finished_at at time zone 'UTC', ${TIME}),
-           'document', run.document,
+           'storeMs', run.store_ms,
+          'document', run.document,
            'output', output.document
          ) order by run.finished_at, run.id)
          from whiskers.run left join whiskers.output on output.run_id = run.id
@@ -73,6 +80,9 @@ export async function readHistory(connection: Connection, taskId: string): Promi
            'attempts', delivery.attempt,
            'code', delivery.code,
            'message', delivery.message,
+           'takeUpMs', delivery.take_up_ms,
+           'deliverMs', delivery.deliver_ms,
+           'settleMs', delivery.settle_ms,
            'steps', coalesce((
              select json_agg(json_build_object(
                'step', step, 'doneAt', to_char(done_at at time zone 'UTC', ${TIME}), 'worker', worker

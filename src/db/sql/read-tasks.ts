@@ -1,13 +1,25 @@
 import type { Task } from "../../domain/task.ts";
 import type { Connection } from "../database.ts";
 
-/** Tasks by id, with how often they were begun, and the time since when they wait (milliseconds of Unix time). */
+/** A task as it waits to be run. */
+export interface WaitingTask {
+  readonly task: Task;
+  /** How often it was begun. */
+  readonly starts: number;
+  /** Since when it waits, milliseconds of Unix time. */
+  readonly queuedAtMs: number;
+  /** How long that is, by the database's clock alone. */
+  readonly waitedMs: number;
+}
+
+/** Tasks by id. */
 export async function readTasks(
   connection: Connection,
   ids: readonly string[],
-): Promise<readonly { readonly task: Task; readonly starts: number; readonly queuedAtMs: number }[]> {
+): Promise<readonly WaitingTask[]> {
   return connection.query(
-    `select document as task, starts, (extract(epoch from queued_at) * 1000)::float8 as "queuedAtMs"
+    `select document as task, starts, (extract(epoch from queued_at) * 1000)::float8 as "queuedAtMs",
+       (extract(epoch from clock_timestamp() - queued_at) * 1000)::float8 as "waitedMs"
      from whiskers.task where id = any ($1::uuid[])`,
     [ids],
   );

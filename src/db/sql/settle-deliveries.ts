@@ -8,6 +8,9 @@ export interface DeliveryEndRow {
   readonly code?: string;
   readonly message?: string;
   readonly taskState: "succeeded" | "failed";
+  /** How long this attempt worked on it, milliseconds, and when it was done, by `performance.now()` of this process. */
+  readonly elapsedMs: number;
+  readonly doneMs: number;
 }
 
 /**
@@ -19,12 +22,14 @@ export async function settleDeliveries(
   connection: Connection,
   ends: readonly DeliveryEndRow[],
 ): Promise<number> {
+  const nowMs = performance.now();
   const rows = await connection.query<{ settled: number }>(
     `with settled as (
        update whiskers.delivery
-       set state = ended.state, code = ended.code, message = ended.message, settled_at = now()
-       from unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[])
-         as ended (task_id, attempt, state, code, message, task_state)
+       set state = ended.state, code = ended.code, message = ended.message, settled_at = now(),
+         deliver_ms = ended.deliver_ms, settle_ms = ended.settle_ms
+       from unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::float8[])
+         as ended (task_id, attempt, state, code, message, task_state, deliver_ms, settle_ms)
        where delivery.task_id = ended.task_id and delivery.attempt = ended.attempt
          and delivery.state = 'pending'
        returning delivery.task_id, delivery.run_id, ended.code, ended.task_state
@@ -49,6 +54,8 @@ export async function settleDeliveries(
       ends.map(({ code }) => code ?? null),
       ends.map(({ message }) => message ?? null),
       ends.map(({ taskState }) => taskState),
+      ends.map(({ elapsedMs }) => elapsedMs),
+      ends.map(({ doneMs }) => nowMs - doneMs),
     ],
   );
   return rows[0]?.settled ?? 0;

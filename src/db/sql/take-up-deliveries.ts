@@ -28,7 +28,8 @@ export async function takeUpDeliveries(
 ): Promise<readonly TakenUp[]> {
   return connection.query(
     `update whiskers.delivery
-     set attempt = attempt + 1
+     set attempt = attempt + 1,
+       take_up_ms = extract(epoch from clock_timestamp() - delivery.queued_at) * 1000
      from whiskers.task
      where delivery.task_id = any ($1::uuid[]) and delivery.state = 'pending' and task.id = delivery.task_id
      returning

@@ -69,7 +69,10 @@ svg rect.elsewhere { fill: none; stroke-dasharray: 4 3; }
 svg path.edge { fill: none; stroke: var(--quiet); stroke-opacity: .55; }
 svg path.head { fill: var(--quiet); }
 svg a:focus-visible rect { stroke: var(--link); stroke-width: 2; }
-svg rect.bar { fill: var(--link); }
+svg.profile { max-width: 100%; }
+svg.profile rect { fill: var(--link); fill-opacity: .3; }
+svg.profile rect.odd { fill-opacity: .18; }
+svg.profile rect.whole { fill: var(--quiet); fill-opacity: .2; }
 .level-error { color: var(--bad); }
 .level-warning { color: var(--warn); }
 .mono { font-family: var(--mono); font-size: .85em; }

@@ -1,11 +1,12 @@
 import type { Outcome } from "../../../domain/outcome.ts";
 import { formatBytes, formatMs } from "../../../domain/quantity.ts";
 import type { Records } from "../../../domain/record.ts";
-import type { Phase, Run, RunRecord } from "../../../domain/run.ts";
+import { PHASES, type Run, type RunRecord } from "../../../domain/run.ts";
 import { ERRORS } from "../../../errors.ts";
 import type { Input } from "../../../raw/input.ts";
 import { findingsIn } from "../findings.ts";
 import { drawGraph } from "./draw-graph.ts";
+import { drawProfile } from "./draw-profile.ts";
 import { type Html, markup } from "./markup.ts";
 import { objectTables, type ShownObjects } from "./object-tables.ts";
 import { placeNodes } from "./place-nodes.ts";
@@ -214,9 +215,6 @@ function logs({ logs: entries, logBytesDropped }: Run): Html {
   </div>`;
 }
 
-const PHASES: readonly Phase[] = ["package", "fetch", "prepare", "open", "run", "validate", "deliver"];
-const BAR_WIDTH = 320;
-
 function howItWent(record: RunRecord): Html {
   const { timingsMs, usage, environment, runtime, protections } = record;
   const missing = protections.filter(({ by }) => by === null).map(({ name }) => name);
@@ -233,27 +231,17 @@ function howItWent(record: RunRecord): Html {
     ["Raw file", `sha256:${record.rawSha256}`],
     ["Output", `sha256:${record.outputSha256}`],
   ];
-  const longest = Math.max(1, ...PHASES.map((phase) => timingsMs[phase]));
+  const taken = PHASES.map((name) => ({ name, ms: timingsMs[name] })).filter(({ ms }) => ms > 0);
   return markup`<div class="card">
     <h2>How it went</h2>
+    ${drawProfile(taken)}
     <table>
       <tbody>
-        ${PHASES.map(
-          (phase) =>
+        ${taken.map(
+          ({ name, ms }) =>
             markup`<tr>
-              <th scope="row">${phase}</th>
-              <td>${formatMs(timingsMs[phase])}</td>
-              <td>
-                <svg width="${BAR_WIDTH}" height="12" aria-hidden="true">
-                  <rect
-                    class="bar"
-                    y="1"
-                    height="10"
-                    rx="2"
-                    width="${Math.max(1, Math.round((timingsMs[phase] / longest) * BAR_WIDTH))}"
-                  />
-                </svg>
-              </td>
+              <th scope="row">${name}</th>
+              <td>${formatMs(ms)}</td>
             </tr> `,
         )}
       </tbody>
