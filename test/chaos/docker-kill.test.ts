@@ -7,12 +7,15 @@ import path from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { saveResult } from "../../bench/save-result.ts";
 import { createDockerDriver } from "../../src/sandbox/drivers/docker/create-docker-driver.ts";
 import { Engine } from "../../src/sandbox/drivers/docker/engine.ts";
 import { startDockerEngine, whyNoDockerEngine } from "../fixtures/docker-engine.ts";
 import { eventually } from "../fixtures/eventually.ts";
 
+/** At least; more when there have to be more kills. */
 const RUNS = 200;
+const KILLS = Number(process.env["WHISKERS_TEST_KILLS"] ?? 1);
 const AT_ONCE = 10;
 /** From the moment that it begins to run, milliseconds: before, in and after making, starting and removing. */
 const LIVES_MS = 2000;
@@ -20,7 +23,7 @@ const RUNNER = path.resolve(import.meta.dirname, "../fixtures/docker-runner.ts")
 
 test(
   `${RUNS} runs whose runner is killed in the middle: the next start leaves nothing of them`,
-  { skip: whyNoDockerEngine(), timeout: 400_000 },
+  { skip: whyNoDockerEngine(), timeout: 400_000 + KILLS * 10_000 },
   async (t) => {
     const folder = mkdtempSync(path.join(tmpdir(), "whiskers-kill-"));
     const stateDirectory = path.join(folder, "state");
@@ -32,7 +35,8 @@ test(
       let begun = 0;
       let deaths = 0;
       let leftRunning = 0;
-      while (begun < RUNS) {
+      const startedMs = performance.now();
+      while (begun < RUNS || deaths < KILLS) {
         const args = [engine.socket, stateDirectory, path.join(folder, "package"), String(AT_ONCE), mark];
         const runner = spawn(process.execPath, [RUNNER, ...args], { stdio: ["ignore", "pipe", "inherit"] });
         let said = "";
@@ -69,6 +73,10 @@ test(
         mounts.filter((line) => line.includes(`${engine.folder}/data/overlay2`)),
         [],
       );
+      const seconds = Math.round(performance.now() - startedMs) / 1000;
+      const command = `WHISKERS_TEST_KILLS=${KILLS} node --test test/chaos/docker-kill.test.ts`;
+      const figures = { command, runs: begun, kills: deaths, leftRunning, seconds, left: 0 };
+      if (process.env["WHISKERS_TEST_SAVE"] !== undefined) saveResult("kills", "docker-runc", figures);
     } finally {
       await docker.close();
       await engine.close();

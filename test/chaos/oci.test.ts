@@ -8,6 +8,7 @@ import path from "node:path";
 import { it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { saveResult } from "../../bench/save-result.ts";
 import { createOciDriver } from "../../src/sandbox/drivers/oci/create-oci-driver.ts";
 
 const KILLS = Number(process.env["WHISKERS_TEST_KILLS"] ?? 6);
@@ -30,6 +31,7 @@ for (const runtime of ["runc", "runsc"]) {
     const killed: number[] = [];
     let leftBehind = 0;
     const kills = runtime === "runc" ? KILLS : Math.ceil(KILLS / 2);
+    const startedMs = performance.now();
     for (let kill = 0; kill < kills; kill += 1) {
       killed.push(await runAndKill(stateDirectory, runtime, kill));
       leftBehind += tracesIn(stateDirectory, killed).length;
@@ -39,6 +41,16 @@ for (const runtime of ["runc", "runsc"]) {
     assert.deepEqual(tracesIn(stateDirectory, killed), []);
     assert.ok(countMounts() <= mountsBefore, "mounts were left behind");
     assert.ok(leftBehind > 0, "the killed left something: else this shows nothing");
+    const seconds = Math.round(performance.now() - startedMs) / 1000;
+    const command = `WHISKERS_TEST_KILLS=${KILLS} node --test test/chaos/oci.test.ts`;
+    if (process.env["WHISKERS_TEST_SAVE"] !== undefined)
+      saveResult("kills", `oci-${runtime}`, {
+        command,
+        kills,
+        seconds,
+        tracesOfTheKilled: leftBehind,
+        left: 0,
+      });
   });
 }
 

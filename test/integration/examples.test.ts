@@ -14,6 +14,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
 
+import { EXAMPLES } from "../fixtures/examples.ts";
+import type { ExampleGuest } from "../fixtures/examples.ts";
+
 interface Entry {
   readonly object_type: string;
 }
@@ -30,8 +33,6 @@ interface RunDocument {
   readonly run: { readonly state: string; readonly runtime: { readonly driver: string } };
 }
 
-type Guest = "python" | "typescript" | "php" | "shell";
-
 const ROOT = path.join(import.meta.dirname, "../..");
 const RAWS = path.join(ROOT, "examples/raws");
 const NORMALIZERS = path.join(ROOT, "examples/normalizers");
@@ -44,38 +45,12 @@ const written = new Set<string>();
 /** Longer outputs are kept as counts and a digest. */
 const MOST_GOLDEN_OBJECTS = 1000;
 
-const PAIRS: Readonly<Record<string, readonly string[]>> = {
-  nmap: ["nmap-tcp", "nmap-udp", "nmap-large"],
-  dig: ["dig"],
-  "http-headers": ["curl-headers"],
-  html: ["curl-body"],
-  certificates: ["tls-www", "tls-shop"],
-  "ssh-banner": ["ssh-banner-debian", "ssh-banner-plain"],
-};
-
-const STATES: Readonly<Record<Guest, readonly string[]>> = {
+const STATES: Readonly<Record<ExampleGuest, readonly string[]>> = {
   python: ["fresh", "fork", "reuse"],
   typescript: ["fresh", "reuse"],
   php: ["fresh", "reuse"],
   shell: ["fresh"],
 };
-
-interface Example {
-  readonly name: string;
-  /** Its folder in examples/golden. */
-  readonly golden: string;
-  readonly guest: Guest;
-  readonly raws: readonly string[];
-}
-
-const EXAMPLES: readonly Example[] = [
-  ...Object.entries(PAIRS).flatMap(([golden, raws]) => [
-    { name: `${golden}-python`, golden, guest: "python" as const, raws },
-    { name: `${golden}-typescript`, golden, guest: "typescript" as const, raws },
-  ]),
-  { name: "dig-php", golden: "dig", guest: "php", raws: ["dig"] },
-  { name: "curl-shell", golden: "curl", guest: "shell", raws: ["curl-json"] },
-];
 
 const noJq = spawnSync("jq", ["--version"]).error === undefined ? false : "there is no jq on this machine";
 

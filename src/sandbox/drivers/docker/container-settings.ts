@@ -11,6 +11,8 @@ export interface ContainerParts {
   readonly command: GuestCommand;
   /** What it sees of the machine; only what is of kind `read-only` counts. */
   readonly entries: readonly Entry[];
+  /** Where a volume of its own is, for files that are put in before it starts; null: nowhere. The guest may not write to it. */
+  readonly volume: string | null;
   readonly limits: Limits;
   readonly labels: Readonly<Record<string, string>>;
   /** User and group; both are nobody else's. */
@@ -91,7 +93,7 @@ export function containerSettings(parts: ContainerParts): unknown {
       ],
       MaskedPaths: MASKED,
       ReadonlyPaths: READ_ONLY,
-      Mounts: parts.entries.flatMap(mountOf),
+      Mounts: [...parts.entries.flatMap(mountOf), ...volumeAt(parts.volume)],
       Tmpfs: Object.fromEntries(tmpfsOf(parts)),
       ShmSize: shmBytes(limits),
       Memory: limits.memoryBytes,
@@ -129,6 +131,11 @@ function mountOf(entry: Entry): readonly unknown[] {
       BindOptions: { Propagation: "rprivate", NonRecursive: true },
     },
   ];
+}
+
+/** Without a name: it goes with the container. Root owns it. */
+function volumeAt(target: string | null): readonly unknown[] {
+  return target === null ? [] : [{ Type: "volume", Target: target, VolumeOptions: { NoCopy: true } }];
 }
 
 function tmpfsOf({ limits, id, knowsTmpfs }: ContainerParts): readonly (readonly [string, string])[] {

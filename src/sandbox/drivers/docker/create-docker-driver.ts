@@ -42,6 +42,7 @@ class DockerDriver implements Driver {
   /** Known once it has been tried. */
   #ownKernel = false;
   #fork = true;
+  #needsRoot = false;
 
   constructor(options: DockerOptions) {
     this.#options = options;
@@ -55,6 +56,7 @@ class DockerDriver implements Driver {
       memoryLimit: true,
       fork: this.#fork,
       roots: true,
+      needsRoot: this.#needsRoot,
       guests: ["python", "javascript", "php", "program", "command"],
     };
   }
@@ -72,7 +74,7 @@ class DockerDriver implements Driver {
 
   async prepare(pkg: Package): Promise<Prepared> {
     const host = await this.#host();
-    const key = `${pkg.digest} ${pkg.root?.digest ?? ""}`;
+    const key = [pkg.digest, pkg.root?.digest, pkg.dependencies?.digest].join(" ");
     return { ...(await this.#prepareOnce(key, () => preparePackage(pkg, host, this.#options))), pkg };
   }
 
@@ -91,7 +93,8 @@ class DockerDriver implements Driver {
     this.#found ??= setUp(this.#options);
     const found = await this.#found;
     if (found.available) {
-      const { ownKernel, initMode } = found.host;
+      const { ownKernel, initMode, sharesFiles } = found.host;
+      this.#needsRoot = !sharesFiles;
       this.#ownKernel = ownKernel;
       // Where nothing can hide from others of its user, a run could write to the stream of what it is forked from.
       this.#fork = initMode === INIT_MODES[0].mode;

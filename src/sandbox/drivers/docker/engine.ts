@@ -53,7 +53,11 @@ export class Engine {
   }
 
   /** The answer's JSON; null when it has none. @throws EngineError */
-  async ask(method: "GET" | "POST" | "DELETE", path: string, request: EngineRequest = {}): Promise<unknown> {
+  async ask(
+    method: "GET" | "POST" | "PUT" | "DELETE",
+    path: string,
+    request: EngineRequest = {},
+  ): Promise<unknown> {
     const { timeoutMs = TIMEOUT_MS, signal } = request;
     const limit = timeoutMs === Infinity ? [] : [AbortSignal.timeout(timeoutMs)];
     const signals = [...limit, ...(signal === undefined ? [] : [signal])];

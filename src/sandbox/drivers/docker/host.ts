@@ -14,6 +14,7 @@ import { rememberPythons } from "../../view/remember-pythons.ts";
 import type { DockerOptions } from "./create-docker-driver.ts";
 import { Engine, EngineError } from "./engine.ts";
 import { EngineEvents } from "./engine-events.ts";
+import { EngineImages } from "./engine-images.ts";
 import { findSocket } from "./find-socket.ts";
 import { explainEngineFailure } from "./explain-failure.ts";
 import { INIT_MODES } from "./init.ts";
@@ -34,6 +35,10 @@ export interface Host {
   readonly version: string;
   /** Of the engine; null: its default. */
   readonly runtime: string | null;
+  /** It sees this machine's files, so that folders can be mounted; else all that guests see is sent to it, as images. */
+  readonly sharesFiles: boolean;
+  /** Of an engine that does not. */
+  readonly images: EngineImages;
   /** Null: the engine is not on this machine, or hidden from us. */
   readonly cgroups: ContainerCgroups | null;
   /** Of INIT_MODES: the one that this runtime can start. */
@@ -103,15 +108,28 @@ async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
   await reap(engine, options.stateDirectory);
   const base = await baseOf(engine, about, options);
   let reason = "";
-  for (const { mode: initMode, needsOwnKernel } of INIT_MODES) {
-    const host = { ...base, initMode };
+  for (const { sharesFiles, mode: initMode, needsOwnKernel } of WAYS) {
+    if (!sharesFiles && !FILES_UNSEEN.test(reason)) break;
+    const host = withFiles({ ...base, initMode }, sharesFiles);
     const checked = await selfCheck(host);
     if (checked.works && !(needsOwnKernel && checked.facts.sharesKernel)) {
+      if (!sharesFiles) await host.images.reap();
       return { available: true, host: hostOf(checked.facts, host, about) };
     }
     if (!checked.works) reason ||= checked.reason;
   }
   return { available: false, reason: `${about.version}: ${reason}`, remedy: "See docs/runtimes/docker.md." };
+}
+
+/** Docker's words, Podman's, Docker Desktop's, and ours. */
+const FILES_UNSEEN =
+  /source path does not exist|no such file or directory|mounts denied|does not see its files/iu;
+/** As most engines are, first. */
+const WAYS = [true, false].flatMap((sharesFiles) => INIT_MODES.map((mode) => ({ sharesFiles, ...mode })));
+
+/** Podman wants the filter as a file, which it then does not see either. */
+function withFiles(host: Host, sharesFiles: boolean): Host {
+  return { ...host, sharesFiles, seccomp: host.isPodman && !sharesFiles ? null : host.seccomp };
 }
 
 function hostOf(facts: Facts, base: Host, about: About): Host {
@@ -131,6 +149,8 @@ export interface About {
   readonly cgroup: string;
   readonly hasSeccomp: boolean;
   readonly warnings: readonly string[];
+  /** Which engine it is. */
+  readonly id: string;
 }
 
 async function describeEngine(
@@ -159,6 +179,7 @@ async function describeEngine(
     cgroup: `cgroup v${textOr(info["CgroupVersion"], "1")}`,
     hasSeccomp: security.some((one) => one.startsWith("name=seccomp")),
     warnings: list(info["Warnings"]).map(String),
+    id: `${textOr(info["ID"], "")} ${engine.socketPath}`,
   };
 }
 
@@ -169,6 +190,7 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
   const prefix = sandboxNamePrefix();
   const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_FOLDERS}`;
   let count = 0;
+  const nextName = (): string => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`;
   return {
     name: "docker",
     engine,
@@ -190,7 +212,9 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     protections: [],
     advice: [],
     findPython: rememberPythons(searchPath),
-    nextName: () => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`,
+    sharesFiles: true,
+    images: new EngineImages({ engine, stateDirectory, engineId: about.id, nextName }),
+    nextName,
   };
 }
 

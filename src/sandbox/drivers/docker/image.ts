@@ -29,29 +29,52 @@ export interface ImageParts {
 
 export interface LayerParts {
   entries(): AsyncIterable<TarEntry> | Iterable<TarEntry>;
+  /** Its digest, `sha256:<hex>`, when the engine has an image that begins with it and those below: it is not sent then. */
+  readonly diffId?: string | undefined;
 }
 
-/**
- * Makes an image in the engine, unless it is there.
- * @param known the digest that an earlier call returned: no file is read when the engine still has it
- * @returns its digest as the engine names it, `sha256:<hex>`
- * @throws EngineError
- */
+export interface MadeImage {
+  /** Its digest as the engine names it, `sha256:<hex>`. */
+  readonly id: string;
+  /** Its name, by which it is removed. */
+  readonly tag: string;
+  /** Digests of its layers, from the lowest up. */
+  readonly diffIds: readonly string[];
+}
+
+export interface ProvideOptions {
+  /** What an earlier call returned: no file is read when the engine still has it. */
+  readonly known: MadeImage | null;
+  /** Called before the engine gets it. */
+  readonly onMade?: (image: MadeImage) => Promise<void>;
+}
+
+/** Makes an image in the engine, unless it is there. @throws EngineError */
 export async function provideImage(
   engine: Engine,
   parts: ImageParts,
   folders: { readonly stateDirectory: string; readonly draftName: string },
-  known: string | null,
-): Promise<string> {
-  if (known !== null && (await hasImage(engine, known))) return known;
+  { known, onMade }: ProvideOptions,
+): Promise<MadeImage> {
+  if (known !== null && (await hasImage(engine, known.id))) return known;
   const draft = path.join(folders.stateDirectory, folders.draftName);
   await mkdir(draft, { recursive: true });
   try {
-    const layers = await Promise.all(parts.layers.map((one) => writeLayer(one, draft)));
+    const layers = await Promise.all(
+      parts.layers.map(async (one) => knownLayer(one) ?? (await writeLayer(one, draft))),
+    );
     const image = imageOf(parts, layers);
-    if (await hasImage(engine, image.id)) return image.id;
-    await load(engine, image, layers);
-    return await idOf(engine, image.tag, layers);
+    if (await hasImage(engine, image.id)) return madeOf(image, layers);
+    await onMade?.(madeOf(image, layers));
+    try {
+      await load(engine, image, layers);
+    } catch (error) {
+      const refused = error instanceof EngineError && error.status !== null;
+      if (!refused || layers.every(({ file }) => file !== null)) throw error;
+      // It wants to see layers that it has, or has them no more.
+      await load(engine, image, await Promise.all(parts.layers.map((one) => writeLayer(one, draft))));
+    }
+    return { ...madeOf(image, layers), id: await idOf(engine, image.tag, layers) };
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
@@ -59,8 +82,8 @@ export async function provideImage(
 
 interface Layer {
   readonly diffId: string;
-  /** The archive. */
-  readonly file: string;
+  /** The archive; null: the engine is to have it. */
+  readonly file: string | null;
   readonly sizeBytes: number;
 }
 
@@ -68,6 +91,14 @@ interface Image {
   readonly id: string;
   readonly tag: string;
   readonly config: Buffer;
+}
+
+function madeOf({ id, tag }: Image, layers: readonly Layer[]): MadeImage {
+  return { id, tag, diffIds: layers.map(({ diffId }) => diffId) };
+}
+
+function knownLayer({ diffId }: LayerParts): Layer | null {
+  return diffId === undefined ? null : { diffId, file: null, sizeBytes: 0 };
 }
 
 /** On disk: its digest has to be known before the archive that it is in begins. */
@@ -113,17 +144,24 @@ function archive({ id, tag, config }: Image, layers: readonly Layer[]): readonly
   return [
     { kind: "file", path: "manifest.json", mode: 0o644, content: Buffer.from(JSON.stringify(manifest)) },
     { kind: "file", path: configName, mode: 0o644, content: config },
-    ...layers.map((layer): TarEntry => ({
-      kind: "copy",
-      path: nameOf(layer),
-      mode: 0o644,
-      source: layer.file,
-      sizeBytes: layer.sizeBytes,
-    })),
+    ...layers.flatMap((layer): readonly TarEntry[] =>
+      layer.file === null
+        ? []
+        : [
+            {
+              kind: "copy",
+              path: nameOf(layer),
+              mode: 0o644,
+              source: layer.file,
+              sizeBytes: layer.sizeBytes,
+            },
+          ],
+    ),
   ];
 }
 
-async function hasImage(engine: Engine, id: string): Promise<boolean> {
+/** @throws EngineError */
+export async function hasImage(engine: Engine, id: string): Promise<boolean> {
   try {
     await engine.ask("GET", `/images/${id}/json`);
     return true;

@@ -49,7 +49,7 @@ export function judgeProtections(
     "open-files-limit": limited("descriptors") ? "rlimit" : null,
   } as Record<ProtectionName, string | null>;
   const protections = Object.entries(by).map(([name, what]) => ({ name: name as ProtectionName, by: what }));
-  return { protections, advice: adviceFor(facts, about) };
+  return { protections, advice: adviceFor(facts, about, host) };
 }
 
 function filterName({ sharesKernel }: Facts, { seccomp, version }: Host): string {
@@ -57,8 +57,12 @@ function filterName({ sharesKernel }: Facts, { seccomp, version }: Host): string
   return seccomp === null ? "the engine's own list of system calls" : "an allow-list of system calls";
 }
 
-function adviceFor(facts: Facts, about: About): readonly string[] {
+function adviceFor(facts: Facts, about: About, { sharesFiles }: Host): readonly string[] {
   const advice: string[] = [];
+  if (!sharesFiles)
+    advice.push(
+      "the engine does not see this machine's files: packages are sent to it as images, and each needs a base root or an image to run on",
+    );
   if (facts.sharesKernel) {
     const stronger = about.runtimes.filter((name) => /runsc|kata/u.test(name));
     advice.push(

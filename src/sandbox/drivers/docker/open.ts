@@ -1,5 +1,6 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
+import { Readable } from "node:stream";
 
 import { isObject, messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
@@ -10,12 +11,15 @@ import { INSIDE } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import { pathsInside } from "../../view/paths-inside.ts";
 import { containerSettings } from "./container-settings.ts";
+import { FILES_FOLDER } from "./copied-filesystem.ts";
 import { EngineError } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import type { Host } from "./host.ts";
 import { labelsOf } from "./owner.ts";
 import type { PreparedPackage } from "./prepare.ts";
 import { removeContainer } from "./reap.ts";
 import { DockerSandbox } from "./sandbox.ts";
+import { tarOf } from "./tar.ts";
 
 /** @throws WhiskersError `sandbox-failed` */
 export async function openSandbox(
@@ -55,10 +59,12 @@ export async function launchSandbox(
     }
   };
   try {
-    const files = await placeFiles(folder, request.files);
+    const mounted = host.sharesFiles ? await placeFiles(folder, request.files) : [];
+    const sent = host.sharesFiles ? [] : request.files;
     const settings = {
       command,
-      entries: [...filesystem.entries, ...files],
+      entries: [...filesystem.entries, ...mounted],
+      volume: sent.length === 0 ? null : FILES_FOLDER,
       limits: request.limits,
       labels: labelsOf(name, host.home),
       id,
@@ -68,6 +74,7 @@ export async function launchSandbox(
       ownProcesses: host.ownProcesses,
     };
     container = await create(name, settings, filesystem, host);
+    if (sent.length > 0) await sendFiles(engine, container, sent);
     const connection = await engine.attach(container);
     connection.pause();
     await engine.ask("POST", `/containers/${container}/start`, { timeoutMs: request.limits.startMs });
@@ -109,6 +116,18 @@ async function create(
     if (!(error instanceof EngineError && error.status === 404)) throw error;
     return send(true);
   }
+}
+
+/** Into its volume. */
+async function sendFiles(engine: Engine, container: string, files: OpenRequest["files"]): Promise<void> {
+  const entries = files.map(({ name, content }) => ({
+    kind: "file" as const,
+    path: path.basename(name),
+    mode: 0o444,
+    content,
+  }));
+  const tar = Readable.from(tarOf(entries));
+  await engine.ask("PUT", `/containers/${container}/archive`, { query: { path: FILES_FOLDER }, tar });
 }
 
 /** On disk, because an engine takes no files for a container whose root is read-only. */

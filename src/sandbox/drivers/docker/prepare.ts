@@ -35,6 +35,11 @@ function viewHost(host: Host): ViewHost {
     findPython: (version, python) => host.findPython(version, python),
     makeEntries: (parts) => makeEntries(parts, host),
     launch: (entries, command) =>
-      launchSandbox(viewFilesystem(entries, host), command, { limits: DEFAULT_LIMITS, files: [] }, host),
+      launchSandbox(
+        viewFilesystem(entries, host, { passing: true }),
+        command,
+        { limits: DEFAULT_LIMITS, files: [] },
+        host,
+      ),
   };
 }

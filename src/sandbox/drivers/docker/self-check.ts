@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readlinkSync } from "node:fs";
 import { release } from "node:os";
 
@@ -6,12 +7,14 @@ import { messageOf } from "../../../domain/unknown.ts";
 import { findContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import type { ContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import { INSIDE, readOnly } from "../../view/view.ts";
+import type { Entry } from "../../view/view.ts";
+import { copiedFilesystem, programWithLibraries } from "./copied-filesystem.ts";
 import type { Host } from "./host.ts";
 import { launchSandbox } from "./open.ts";
 import type { Filesystem } from "./open.ts";
 import { stateOf } from "./sandbox.ts";
 import type { DockerSandbox } from "./sandbox.ts";
-import { findShell, makeEntries, viewFilesystem } from "./view-filesystem.ts";
+import { findShell, initEntry, makeEntries, viewFilesystem } from "./view-filesystem.ts";
 
 /** What a trivial guest found of its sandbox, and what we saw of it from outside. */
 export interface Facts {
@@ -40,6 +43,7 @@ const NAMESPACES = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
 /** Only what the shell can do by itself: no other program is there. It waits, so that it can be looked at. */
 const SCRIPT = `
 show() { while read -r line; do echo "$1 $line"; done <"$2"; }
+show given /whiskers/meta.json
 show status /proc/self/status
 echo "limits files $(ulimit -f)"
 echo "limits descriptors $(ulimit -n)"
@@ -59,9 +63,13 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
     const command = { argv: [SHELL, "-c", SCRIPT], env: { PATH: "/usr/bin:/bin" } };
     const limits = { ...DEFAULT_LIMITS, startMs: DEADLINE_MS };
     const filesystem = await shellFilesystem(host);
-    sandbox = await launchSandbox(filesystem, command, { limits, files: [] }, host);
+    // It is new: a folder of the same name on the engine's own machine has no such file.
+    const given = randomUUID();
+    const files = [{ name: "meta.json", content: Buffer.from(`${given}\n`) }];
+    sandbox = await launchSandbox(filesystem, command, { limits, files }, host);
     const said = await readUntilEnd(sandbox);
     if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
+    if (!said.includes(`given ${given}\n`)) return { works: false, reason: "a guest does not see its files" };
     return { works: true, facts: collect(said, await outside(sandbox, host)) };
   } catch (error) {
     return { works: false, reason: messageOf(error) };
@@ -75,6 +83,7 @@ const SHELL = `${INSIDE.bin}/sh`;
 
 /** Only a shell and its libraries. */
 async function shellFilesystem(host: Host): Promise<Filesystem> {
+  if (!host.sharesFiles) return copiedFilesystem(await copiedShell(host), host);
   const entries = await makeEntries(
     {
       etc: host.etcFolder,
@@ -89,6 +98,17 @@ async function shellFilesystem(host: Host): Promise<Filesystem> {
     host,
   );
   return viewFilesystem(entries, host);
+}
+
+async function copiedShell(host: Host): Promise<readonly Entry[]> {
+  const shell = findShell("/");
+  return [
+    readOnly(host.etcFolder, "/etc"),
+    ...programWithLibraries(shell, SHELL),
+    await initEntry(shell, host),
+    // What containers start in.
+    readOnly(host.etcFolder, INSIDE.package),
+  ];
 }
 
 /** What the guest printed; null: it ended, or took too long. */

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 
-/** What an archive holds. Owner is root, times are 0: equal entries make equal bytes. */
+/** What an archive holds. Owner is root, times are 0 where none is given: equal entries make equal bytes. */
 export type TarEntry =
   | { readonly kind: "folder"; readonly path: string; readonly mode: number }
   | { readonly kind: "file"; readonly path: string; readonly mode: number; readonly content: Uint8Array }
@@ -10,6 +10,8 @@ export type TarEntry =
       readonly mode: number;
       readonly source: string;
       readonly sizeBytes: number;
+      /** Since 1970. */
+      readonly changedSeconds?: number;
     }
   | { readonly kind: "link"; readonly path: string; readonly to: string };
 
@@ -28,7 +30,8 @@ export async function* tarOf(entries: AsyncIterable<TarEntry> | Iterable<TarEntr
     if (long !== "") yield Buffer.concat([header("pax", "x", 0o644, byteLength(long), ""), padded(long)]);
     const to = entry.kind === "link" ? entry.to : "";
     const mode = entry.kind === "link" ? 0o777 : entry.mode;
-    yield header(entry.path, TYPE[entry.kind], mode, sizeBytes, to);
+    const changed = entry.kind === "copy" ? (entry.changedSeconds ?? 0) : 0;
+    yield header(entry.path, TYPE[entry.kind], mode, sizeBytes, to, changed);
     if (entry.kind === "file") yield padded(entry.content);
     else if (entry.kind === "copy") yield* contentOf(entry.source, sizeBytes);
   }
@@ -67,7 +70,14 @@ function paxRecord(field: string): string {
 }
 
 /** pax(1), "ustar Interchange Format". */
-function header(path: string, type: string, mode: number, sizeBytes: number, to: string): Buffer {
+function header(
+  path: string,
+  type: string,
+  mode: number,
+  sizeBytes: number,
+  to: string,
+  changedSeconds = 0,
+): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES);
   // Longer ones stand in the pax header.
   block.write(path, 0, NAME_MAX_BYTES);
@@ -78,7 +88,7 @@ function header(path: string, type: string, mode: number, sizeBytes: number, to:
   octal(0, 108, 7);
   octal(0, 116, 7);
   octal(sizeBytes, 124, 11);
-  octal(0, 136, 11);
+  octal(Math.max(0, changedSeconds), 136, 11);
   block.write("        ", 148, "latin1");
   block.write(type, 156, "latin1");
   block.write(to, 157, NAME_MAX_BYTES);

@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import { resolveInRoot } from "../../view/find-in-root.ts";
 import { privateView, readOnly, systemView } from "../../view/view.ts";
 import type { Entry, ViewParts } from "../../view/view.ts";
+import { copiedFilesystem } from "./copied-filesystem.ts";
 import type { Host } from "./host.ts";
 import { INIT, makeInitFile } from "./init.ts";
 import type { Filesystem } from "./open.ts";
@@ -14,13 +15,26 @@ import { treeOf } from "./tree-of.ts";
 
 const SHELL = "/bin/sh";
 
-/** The whole view of these parts, with the init. @throws WhiskersError `environment-missing` a root has no shell */
+/**
+ * The whole view of these parts, with the init.
+ * @throws WhiskersError `environment-missing` a root has no shell, or there is none and the engine does not see this machine
+ */
 export async function makeEntries(parts: ViewParts, host: Host): Promise<readonly Entry[]> {
+  if (parts.rootFolder === null && !host.sharesFiles) throw new WhiskersError("environment-missing", NO_ROOT);
   const shell = findShell(parts.rootFolder ?? "/");
-  const draft = { stateDirectory: host.stateDirectory, draftName: host.nextName() };
-  const init = readOnly(await makeInitFile(shell, host.initMode, draft), INIT);
+  const init = await initEntry(shell, host);
   // First: an interpreter may lie in /tmp.
   return [...privateView(DEFAULT_LIMITS), ...systemView({ ...parts, extra: [...(parts.extra ?? []), init] })];
+}
+
+const NO_ROOT =
+  "the engine does not see this machine's files, so a package has to bring what it runs on: name a base root in its " +
+  "`environment` and make it with `whiskers root make`, or give it an image";
+
+/** The init, on that shell. */
+export async function initEntry(shell: string, host: Host): Promise<Entry> {
+  const draft = { stateDirectory: host.stateDirectory, draftName: host.nextName() };
+  return readOnly(await makeInitFile(shell, host.initMode, draft), INIT);
 }
 
 /** A file outside. The init is the shell of what it runs on: its libraries are there. */
@@ -32,10 +46,16 @@ export function findShell(rootFolder: string): string {
 }
 
 /**
- * A view, for an engine that shares this machine's files: its folders are mounted, read-only, over an image with
- * nothing but links and /etc, which the engine has to put files of its own into.
+ * A view. For an engine that shares this machine's files its folders are mounted, read-only, over an image with
+ * nothing but links and /etc, which the engine has to put files of its own into; for any other all is in an image.
+ * @param options.passing it is used once
  */
-export function viewFilesystem(entries: readonly Entry[], host: Host): Filesystem {
+export function viewFilesystem(
+  entries: readonly Entry[],
+  host: Host,
+  options: { readonly passing?: boolean } = {},
+): Filesystem {
+  if (!host.sharesFiles) return copiedFilesystem(entries, host, options.passing);
   const layers = [{ entries: () => layerOf(entries) }];
   return {
     entries: entries.filter((entry) => !isEtc(entry)),
