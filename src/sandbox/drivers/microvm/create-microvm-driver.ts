@@ -8,6 +8,7 @@ import { privateView, systemView } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import type { ViewHost } from "../../view/view-host.ts";
 import { prepareOnce } from "../prepare-once.ts";
+import { rememberAvailable } from "../remember-available.ts";
 import { makeDisks } from "./disks.ts";
 import type { Disks } from "./disks.ts";
 import type { MicrovmHost } from "./host.ts";
@@ -45,12 +46,11 @@ class MicrovmDriver implements Driver {
     needsRoot: true,
     guests: ["python", "javascript", "php", "program", "command"],
   };
-  readonly #options: MicrovmOptions;
   readonly #prepareOnce = prepareOnce<PreparedMachine>();
-  #found: Promise<SetUp> | null = null;
+  readonly #setUp: () => Promise<SetUp>;
 
   constructor(options: MicrovmOptions) {
-    this.#options = options;
+    this.#setUp = rememberAvailable(() => setUp(options));
   }
 
   async probe(): Promise<Probe> {
@@ -78,17 +78,6 @@ class MicrovmDriver implements Driver {
     const found = await this.#setUp();
     if (found.available) return found.host;
     throw new WhiskersError("runtime-unavailable", `microvm: ${found.reason}. ${found.remedy}`);
-  }
-
-  /** A kernel that is not there may be installed later. */
-  async #setUp(): Promise<SetUp> {
-    const found = (this.#found ??= setUp(this.#options));
-    try {
-      return await found;
-    } catch (error) {
-      this.#found = null;
-      throw error;
-    }
   }
 }
 

@@ -5,6 +5,7 @@ import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from
 import { prepareView } from "../../view/prepare-view.ts";
 import type { PreparedView } from "../../view/view-host.ts";
 import { prepareOnce } from "../prepare-once.ts";
+import { rememberAvailable } from "../remember-available.ts";
 import type { OciHost } from "./host.ts";
 import { openGuest } from "./open.ts";
 import { setUp } from "./set-up.ts";
@@ -34,7 +35,7 @@ class OciDriver implements Driver {
   readonly name: string;
   readonly #options: OciOptions;
   readonly #prepareOnce = prepareOnce<PreparedView>();
-  #found: Promise<SetUp> | null = null;
+  readonly #found: () => Promise<SetUp>;
   /** Known once it has been tried; until then it is what is most likely. */
   #memoryLimit = true;
   #fork = true;
@@ -42,6 +43,7 @@ class OciDriver implements Driver {
 
   constructor(options: OciOptions) {
     this.#options = options;
+    this.#found = rememberAvailable(() => setUp(options));
     this.name = options.name ?? "oci";
   }
 
@@ -86,8 +88,7 @@ class OciDriver implements Driver {
   }
 
   async #setUp(): Promise<SetUp> {
-    this.#found ??= setUp(this.#options);
-    const found = await this.#found;
+    const found = await this.#found();
     if (found.available) {
       this.#memoryLimit = found.host.cgroups?.controllers.has("memory") === true;
       this.#fork = found.host.runtime.fork;

@@ -3,6 +3,7 @@ import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
 import { prepareOnce } from "../prepare-once.ts";
+import { rememberAvailable } from "../remember-available.ts";
 import { setUp } from "./host.ts";
 import type { Host, SetUp } from "./host.ts";
 import { openSandbox } from "./open.ts";
@@ -37,13 +38,14 @@ class SubprocessDriver implements Driver {
   readonly name: string;
   readonly #options: SubprocessOptions;
   readonly #prepareOnce = prepareOnce<PreparedView>();
-  #found: Promise<SetUp> | null = null;
+  readonly #found: () => Promise<SetUp>;
   /** Known once it has been tried; until then it is what is most likely. */
   #memoryLimit = true;
   #roots = true;
 
   constructor(options: SubprocessOptions) {
     this.#options = options;
+    this.#found = rememberAvailable(() => setUp(options));
     this.name = options.name ?? "subprocess";
   }
 
@@ -92,8 +94,7 @@ class SubprocessDriver implements Driver {
   }
 
   async #setUp(): Promise<SetUp> {
-    this.#found ??= setUp(this.#options);
-    const found = await this.#found;
+    const found = await this.#found();
     if (found.available) {
       const { cgroups, variant, ids } = found.host;
       this.#memoryLimit = cgroups?.controllers.has("memory") === true;
