@@ -1,5 +1,7 @@
 import type { Duplex } from "node:stream";
 
+import { wakeMessage } from "./wake-program.ts";
+
 /** A file that the init is to write. */
 export interface InitFile {
   /** As the init sees it. */
@@ -25,6 +27,8 @@ export class Init {
   failure: string | null = null;
   ending: { readonly code: number; readonly killedForMemory: number } | null = null;
   lastPeakBytes: number | null = null;
+  /** Processor time of the guest, as the machine's kernel counts it. */
+  lastCpuMicroseconds: number | null = null;
   killedForMemory = 0;
   readonly #control: Duplex;
   #rest = "";
@@ -59,13 +63,12 @@ export class Init {
     });
   }
 
-  setTime(nowMs: number): void {
-    this.#say(`time ${Math.floor(nowMs / 1000)}`);
-  }
-
-  /** Into its kernel's source of random numbers. */
-  seed(bytes: Buffer): void {
-    this.#say(`seed ${bytes.toString("hex")}`);
+  /** Tells it the time, and gives its kernel random bytes: it answers by `seeded`. */
+  wake(nowMs: number, seed: Buffer): void {
+    const bytes = wakeMessage(nowMs, seed)
+      .toString("hex")
+      .replaceAll(/../gu, String.raw`\x$&`);
+    this.#say(`wake ${bytes}`);
   }
 
   send(files: readonly InitFile[]): void {
@@ -139,7 +142,8 @@ export class Init {
     }
   }
 
-  #onUsage([peak, , killed]: readonly string[]): void {
+  #onUsage([peak, microseconds, killed]: readonly string[]): void {
+    this.lastCpuMicroseconds = Number(microseconds) || 0;
     this.lastPeakBytes = Number(peak) || this.lastPeakBytes;
     this.killedForMemory = Number(killed) || 0;
     for (const resolve of this.#waiting) resolve(this.lastPeakBytes);

@@ -11,15 +11,13 @@ import { cpioOf } from "./cpio.ts";
 import type { CpioEntry } from "./cpio.ts";
 import { unpackXz } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
-import { reseedProgram } from "./reseed-program.ts";
+import { wakeProgram } from "./wake-program.ts";
 
 /** What the init needs of a kernel; what of it is built in has no file. Others come with those that need them. */
 const WANTED_MODULES = ["virtio_mmio", "virtio_blk", "virtio_console", "erofs"];
 /** Programs of busybox that the init uses, and the scripts that it is given. */
 const APPLETS =
-  "cat date dd env head insmod ln mkdir mkfifo mknod mount nsenter poweroff setpriv sh touch usleep".split(
-    " ",
-  );
+  "cat dd env head insmod ln mkdir mkfifo mknod mount nsenter poweroff setpriv sh touch usleep".split(" ");
 const INIT = path.join(import.meta.dirname, "guest-init.sh");
 const ELF_PROGRAM_INTERPRETER = 3;
 
@@ -35,7 +33,7 @@ export async function makeInitramfs(
 ): Promise<string> {
   const busybox = await findBusybox(searchPath);
   const init = await readFile(INIT);
-  const parts = JSON.stringify([kernel.digest, APPLETS, WANTED_MODULES, reseedProgram().toString("hex")]);
+  const parts = JSON.stringify([kernel.digest, APPLETS, WANTED_MODULES, wakeProgram().toString("hex")]);
   const hash = createHash("sha256").update(parts).update(init).update(busybox).digest("hex");
   const folder = path.join(stateDirectory, "microvm", "initramfs");
   const kept = path.join(folder, `${hash}.cpio`);
@@ -50,7 +48,7 @@ export async function makeInitramfs(
     { path: "init", mode: 0o100_755, content: init },
     { path: "bin/busybox", mode: 0o100_755, content: busybox },
     ...APPLETS.map((name) => ({ path: `bin/${name}`, mode: 0o120_777, content: Buffer.from("busybox") })),
-    { path: "bin/reseed", mode: 0o100_755, content: reseedProgram() },
+    { path: "bin/wake", mode: 0o100_755, content: wakeProgram() },
     ...modules.map(({ name, content }) => ({ path: `modules/${name}`, mode: 0o100_644, content })),
     {
       path: "modules/order",

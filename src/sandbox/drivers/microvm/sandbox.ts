@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
@@ -14,6 +15,7 @@ import { Init } from "./init.ts";
 import type { InitFile } from "./init.ts";
 import type { MachineEnd, RunningMachine } from "./monitor.ts";
 import { UntilMark } from "./until-mark.ts";
+import { SEED_BYTES } from "./wake-program.ts";
 
 /** Between two looks whether what the guest printed before its end still comes, milliseconds: only if nobody reads it. */
 const LATE_MS = 5000;
@@ -21,7 +23,11 @@ const LATE_MS = 5000;
 const LAST_WORDS_MS = 500;
 /** Who asks waits no longer than a tenth of a second. */
 const USAGE_WAIT_MS = 60;
-const SEED_BYTES = 64;
+
+/** Between two looks whether a guest has done anything, how many have to find nothing, and what this may take in all. */
+const IDLE_LOOK_MS = 50;
+const IDLE_LOOKS = 3;
+const IDLE_WAIT_MS = 5000;
 
 export interface MicrovmSandboxParts {
   readonly id: string;
@@ -133,6 +139,21 @@ export class MicrovmSandbox implements Sandbox {
     await this.#parts.release();
   }
 
+  /**
+   * Resolves when the guest does nothing any more: a machine that is saved then has all that the guest prepares for its
+   * next run, and those that go on from there do not do it again, each in memory of its own.
+   */
+  async idle(): Promise<void> {
+    const deadlineMs = performance.now() + IDLE_WAIT_MS;
+    for (let still = 0, seen: number | null = null; still < IDLE_LOOKS && performance.now() < deadlineMs;) {
+      await wait(IDLE_LOOK_MS);
+      await this.#init.usage();
+      const now = this.#init.lastCpuMicroseconds;
+      still = now === seen ? still + 1 : 0;
+      seen = now;
+    }
+  }
+
   /** Stops the machine and saves it, which is its end. @throws Error it cannot be saved */
   save(): Promise<void> {
     return this.#parts.machine.save();
@@ -142,8 +163,7 @@ export class MicrovmSandbox implements Sandbox {
     const { machine } = this.#parts;
     const restore = async (): Promise<boolean> => {
       await machine.restored;
-      this.#init.setTime(Date.now());
-      this.#init.seed(randomBytes(SEED_BYTES));
+      this.#init.wake(Date.now(), randomBytes(SEED_BYTES));
       return this.#init.seeded;
     };
     const isUsable = await Promise.race([restore().catch(() => false), machine.ended.then(() => false)]);
@@ -154,8 +174,7 @@ export class MicrovmSandbox implements Sandbox {
   /** All at once: the machine takes it when it is there. */
   #begin(): void {
     const { setup, files, closing, mark, relayed } = this.#parts;
-    this.#init.setTime(Date.now());
-    this.#init.seed(randomBytes(SEED_BYTES));
+    this.#init.wake(Date.now(), randomBytes(SEED_BYTES));
     this.#init.send(setup);
     this.#init.setUp();
     this.#init.send(files);

@@ -91,6 +91,7 @@ async function make(subject: SnapshotSubject, folder: string, host: MicrovmHost)
     sandbox = await subject.start(draft, mark, userId);
     const ready = await readReady(sandbox, subject.startMs);
     if (ready === null) return null;
+    await sandbox.idle();
     await sandbox.save();
     await sandbox.close();
     // A monitor opens it for writing, and maps it privately: nobody else comes near it.
