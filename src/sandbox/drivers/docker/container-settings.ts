@@ -77,8 +77,6 @@ export function containerSettings(parts: ContainerParts): unknown {
     AttachStdout: true,
     AttachStderr: true,
     Tty: false,
-    // An image of somebody else's may bring one.
-    Healthcheck: { Test: ["NONE"] },
     HostConfig: {
       ...(parts.runtime === null ? {} : { Runtime: parts.runtime }),
       NetworkMode: "none",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 
@@ -66,6 +67,17 @@ describe("the engine's frames", () => {
     source.write(Buffer.concat([frame(STDOUT, Buffer.from("good")), frame(9, Buffer.from("bad"))]));
     assert.deepEqual(await Promise.all([readAll(output), readAll(errors)]), [
       Buffer.from("good"),
+      Buffer.alloc(0),
+    ]);
+  });
+
+  it("of a container that ended before they are looked at end both", async () => {
+    const source = new PassThrough();
+    source.resume().end();
+    await once(source, "end");
+    const { output, errors } = demultiplex(source);
+    assert.deepEqual(await Promise.all([readAll(output), readAll(errors)]), [
+      Buffer.alloc(0),
       Buffer.alloc(0),
     ]);
   });

@@ -45,6 +45,8 @@ export function demultiplex(source: Readable): Demultiplexed {
   source.once("end", finish);
   source.once("close", finish);
   source.once("error", finish);
+  // A container may end before the engine has said that it was started.
+  if (source.readableEnded || source.destroyed) finish();
   return { output, errors };
 }
 

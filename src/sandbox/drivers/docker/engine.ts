@@ -106,6 +106,8 @@ export class Engine {
       });
       asked.once("upgrade", (_answer, socket, head) => {
         clearTimeout(limit);
+        // Until somebody else listens.
+        socket.on("error", () => {});
         if (head.length > 0) socket.unshift(head);
         resolve(socket);
       });
