@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
@@ -10,6 +21,7 @@ import { test } from "node:test";
 
 import { tarOf } from "./tar.ts";
 import type { TarEntry } from "./tar.ts";
+import { treeOf } from "./tree-of.ts";
 
 const LONG = `${"folder-with-a-long-name/".repeat(8)}läuft`;
 
@@ -59,6 +71,45 @@ test("a file that changes while it is read is noticed", async () => {
   };
   await assert.rejects(buffer(Readable.from(tarOf([entry]))), /changed while it was read/u);
 });
+
+test("a tree is told without what an engine must not get, or cannot", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "whiskers-tree-"));
+  try {
+    const at = (name: string): string => path.join(folder, name);
+    mkdirSync(at("bin"));
+    for (const name of ["bin/tool", "plain"]) writeFileSync(at(name), name);
+    chmodSync(at("bin/tool"), 0o4755);
+    symlinkSync("/proc/self/mem", at("link"));
+    spawnSync("mkfifo", [at("pipe")]);
+    writeFileSync(Buffer.concat([Buffer.from(at("bad-")), Buffer.from([0xff])]), "");
+    utimesSync(at("plain"), 7, 7);
+    const told: TarEntry[] = [];
+    for await (const entry of treeOf(folder, "root", { keepTimes: true })) told.push(entry);
+    const common = { kind: "copy", sizeBytes: 0 } as const;
+    assert.deepEqual(
+      told.map((entry) => (entry.kind === "copy" ? { ...entry, ...common, source: "" } : entry)),
+      [
+        { kind: "folder", path: "root", mode: 0o755 },
+        { kind: "folder", path: "root/bin", mode: 0o755 },
+        {
+          ...common,
+          path: "root/bin/tool",
+          mode: 0o755,
+          source: "",
+          changedSeconds: seconds(at("bin/tool")),
+        },
+        { kind: "link", path: "root/link", to: "/proc/self/mem" },
+        { ...common, path: "root/plain", mode: 0o644, source: "", changedSeconds: 7 },
+      ],
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+function seconds(file: string): number {
+  return Math.floor(statSync(file).mtimeMs / 1000);
+}
 
 function sha256(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");

@@ -5,7 +5,7 @@ import type { TarEntry } from "./tar.ts";
 
 /**
  * A folder and all that is in it, in the order of names; of modes only what decides who may run it. Set-uid bits,
- * attributes and owners are left out, and so is what is neither file nor folder nor link.
+ * attributes and owners are left out, and so is what is neither file nor folder nor link, or has a name that is not UTF-8.
  */
 export async function* treeOf(
   folder: string,
@@ -19,6 +19,7 @@ export async function* treeOf(
   for (const name of (await readdir(folder)).toSorted()) {
     const source = path.join(folder, name);
     const inside = path.join(target, name);
+    if (name.includes("\uFFFD")) continue;
     const stats = await lstat(source);
     if (stats.isDirectory()) yield* treeOf(source, inside, options);
     else if (stats.isSymbolicLink()) yield { kind: "link", path: inside, to: await readlink(source) };
