@@ -133,11 +133,12 @@ describe("an engine that sees other files", { skip: whyNoDockerEngine(), timeout
     const source = path.join(folder, "large");
     writeFileSync(source, "");
     truncateSync(source, 256 * MiB);
+    let names = 0;
     const images = new EngineImages({
       engine: docker,
       stateDirectory: path.join(folder, "state"),
       engineId: "test",
-      nextName: () => "whiskers-large",
+      nextName: () => `whiskers-large-${(names += 1)}`,
     });
     const entry = { kind: "copy", path: "large", mode: 0o644, source, sizeBytes: 256 * MiB } as const;
     const layer = { name: "large", description: "large", entries: () => [entry] };
@@ -156,6 +157,7 @@ describe("an engine that sees other files", { skip: whyNoDockerEngine(), timeout
 function watchMemory(): () => number {
   let highest = 0;
   const timer = setInterval(() => (highest = Math.max(highest, process.memoryUsage.rss())), 20);
+  timer.unref();
   return () => {
     clearInterval(timer);
     return highest;
