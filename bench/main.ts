@@ -1,180 +1,165 @@
 /**
- * ./dev bench: what SPECIFICATION.md promises about time, measured in one run.
- * --json prints one document; --quick measures less; --check exits 1 when a promise is broken; --supervise measures
- * the supervisor at work too, which takes minutes; --containers measures only containers, beside what others make.
+ * ./dev bench: what `whiskers bench` measures, with Docker and gVisor beside it where they are installed, and what
+ * SPECIFICATION.md promises about time, held against it. `./dev bench --help` lists the options.
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { createInlineDriver } from "../src/sandbox/drivers/inline/create-inline-driver.ts";
-import { createOciDriver } from "../src/sandbox/drivers/oci/create-oci-driver.ts";
-import { createSubprocessDriver } from "../src/sandbox/drivers/subprocess/create-subprocess-driver.ts";
-import type { Driver } from "../src/sandbox/driver.ts";
-import { benchMachine } from "./bench-machine.ts";
-import { measureContainers } from "./measure-containers.ts";
-import { measureLargeRaw } from "./measure-large-raw.ts";
-import { measureOverhead, type OverheadRow } from "./measure-overhead.ts";
-import { measureRecords } from "./measure-records.ts";
+import { benchChart } from "../src/bench/bench-chart.ts";
+import type { BenchTable } from "../src/bench/bench-table.ts";
+import { benchText } from "../src/bench/bench-text.ts";
+import { BENCH_RUNTIMES, chooseDrivers, QUICK_RUNTIMES } from "../src/bench/choose-drivers.ts";
+import { measureBench, QUICK, WHOLE } from "../src/bench/measure-bench.ts";
+import { openStages } from "../src/cli/open-stages.ts";
+import { progressBar } from "../src/cli/progress-bar.ts";
+import { describeTerminal } from "../src/cli/terminal/terminal.ts";
+import { readSettings } from "../src/config/settings.ts";
+import { startDockerEngine, whyNoDockerEngine } from "../test/fixtures/docker-engine.ts";
+import { type LargeRaw, measureLargeRaw } from "./measure-large-raw.ts";
+import { measureRecords, type RecordsRate } from "./measure-records.ts";
 import { measureSupervise, type SuperviseFigures } from "./measure-supervise.ts";
-import { judgePromises, judgeSupervise, type Verdict } from "./promises.ts";
+import { moreWays } from "./more-ways.ts";
+import { judgeRest, judgeRows, judgeSupervise, type Verdict } from "./promises.ts";
+import { rowKey } from "./row-key.ts";
+import { saveResult } from "./save-result.ts";
+
+const HELP = `./dev bench [OPTION...]
+
+  --runtime NAME   only this runtime, as often as wanted: ${BENCH_RUNTIMES.join(", ")}
+  --quick          fewer repetitions; without containers and machines unless they are named
+  --supervise      the supervisor at work, instead; takes minutes
+  --json           one JSON document
+  --svg FILE       write a chart, too
+  --save           keep the figures in bench/results, for documents to quote
+  --check          exit code 1 when a promise is broken
+`;
+
+interface Options {
+  readonly runtimes: readonly string[];
+  readonly quick: boolean;
+}
+
+interface Report {
+  readonly table: BenchTable | null;
+  readonly records: RecordsRate | null;
+  readonly largeRaw: LargeRaw | null;
+  readonly supervise: readonly SuperviseFigures[];
+  readonly verdicts: readonly Verdict[];
+}
 
 await main();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      help: { type: "boolean" },
+      runtime: { type: "string", multiple: true },
       json: { type: "boolean" },
       quick: { type: "boolean" },
       check: { type: "boolean" },
       supervise: { type: "boolean" },
-      containers: { type: "boolean" },
+      save: { type: "boolean" },
+      svg: { type: "string" },
     },
   });
-  const quick = values.quick === true;
-  const home = mkdtempSync(join(tmpdir(), "whiskers-bench-home-"));
-  try {
-    const python = systemPython();
-    if (values.containers === true) {
-      const measured = await measureContainers({
-        python,
-        home,
-        rounds: quick ? 2 : 5,
-        runs: quick ? 40 : 200,
-      });
-      const report = { machine: machine(python), ...measured };
-      process.stdout.write(
-        values.json === true ? `${JSON.stringify(report, null, 2)}\n` : containersAsText(report),
-      );
-      return;
-    }
-    const drivers = driversFor(home, python, quick);
-    const overhead = await measureOverhead({
-      drivers,
-      python,
-      home,
-      rounds: quick ? 2 : 4,
-      runs: quick ? 100 : 300,
-    });
-    const records = await measureRecords(quick ? 20_000 : 100_000);
-    const largeRaw = await measureLargeRaw({ drivers, home, megabytes: quick ? 50 : 200 });
-    const supervise = values.supervise === true ? await superviseRows(quick ? 400 : 3000) : [];
-    const verdicts = [...judgePromises({ overhead, records, largeRaw }), ...judgeSupervise(supervise)];
-    const report = { machine: machine(python), overhead, records, largeRaw, supervise, verdicts };
-    process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : asText(report));
-    if (values.check === true && verdicts.some(({ kept }) => !kept)) process.exitCode = 1;
-  } finally {
-    rmSync(home, { recursive: true, force: true });
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    return;
   }
+  const quick = values.quick === true;
+  const runtimes = values.runtime ?? (quick ? QUICK_RUNTIMES : BENCH_RUNTIMES);
+  const report = await (values.supervise === true
+    ? measurePipeline(quick ? 400 : 3000)
+    : measureRuns({ runtimes, quick }));
+  if (values.svg !== undefined && report.table !== null) writeFileSync(values.svg, benchChart(report.table));
+  if (values.save === true) save(report);
+  process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : asText(report));
+  if (values.check === true && report.verdicts.some(({ kept }) => !kept)) process.exitCode = 1;
 }
 
-/** Every way to run a guest here. The two ways of making a sandbox are measured side by side. */
-function driversFor(home: string, python: string, quick: boolean): readonly Driver[] {
-  const common = {
-    stateDirectory: join(home, "state"),
-    sdkFolder: resolve(import.meta.dirname, "../sdk"),
-    python,
-  };
-  const renamed = (driver: Driver, name: string): Driver => ({
-    name,
-    get capabilities() {
-      return driver.capabilities;
-    },
-    probe: () => driver.probe(),
-    prepare: (pkg) => driver.prepare(pkg),
-    open: (prepared, request) => driver.open(prepared, request),
+/** Every runtime, on a home and an engine of the bench's own. */
+async function measureRuns({ runtimes, quick }: Options): Promise<Report> {
+  const home = mkdtempSync(join(tmpdir(), "whiskers-bench-home-"));
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => {
+    rmSync(home, { recursive: true, force: true });
   });
-  return [
-    renamed(createSubprocessDriver({ ...common, variant: "bubblewrap" }), "bubblewrap"),
-    renamed(createSubprocessDriver({ ...common, variant: "util-linux" }), "util-linux"),
-    // Containers take long to start: not in a short run.
-    ...(quick ? [] : ["runc", "runsc"]).map((runtime) =>
-      renamed(createOciDriver({ ...common, runtime }), `oci (${runtime})`),
-    ),
-    createInlineDriver(common),
-  ];
+  const withDocker = runtimes.some((name) => name.startsWith("docker")) && whyNoDockerEngine() === undefined;
+  const engine = withDocker ? await startDockerEngine() : null;
+  undo.defer(async () => engine?.close());
+  const dockerHost = engine === null ? null : `unix://${engine.socket}`;
+  const settings = readSettings({
+    WHISKERS_HOME: home,
+    // The same interpreter inside and outside, so that only the sandbox differs.
+    WHISKERS_PYTHON: "/usr/bin/python3",
+    ...(dockerHost === null ? {} : { WHISKERS_DOCKER_HOST: dockerHost }),
+  });
+  const stages = undo.use(openStages(settings, () => Promise.reject(new Error("bench fetches nothing"))));
+  const drivers = chooseDrivers(runtimes, stages.runtimes);
+  const terminal = describeTerminal(process.stderr, process.env);
+  const bar = progressBar(
+    1000,
+    terminal,
+    (text) => void process.stderr.write(text),
+    (parts) => `${parts / 10} %`,
+  );
+  undo.defer(() => {
+    bar.end();
+  });
+  const table = await measureBench({
+    ...(quick ? QUICK : WHOLE),
+    catalogue: stages.catalogue,
+    drivers,
+    python: settings.python ?? "/usr/bin/python3",
+    dockerHost,
+    more: await moreWays(drivers, settings),
+    signal: new AbortController().signal,
+    onProgress: (done, total, row) => {
+      bar.advance(Math.round((done / total) * 1000), row);
+    },
+  });
+  bar.end();
+  const records = await measureRecords(quick ? 20_000 : 100_000);
+  const first = stages.runtimes.drivers.slice(0, 1);
+  const largeRaw = await measureLargeRaw({ drivers: first, home, megabytes: quick ? 50 : 200 });
+  const verdicts = [...judgeRows(table.rows), ...judgeRest({ records, largeRaw })];
+  return { table, records, largeRaw, supervise: [], verdicts };
 }
 
 /** Both state policies on both databases. */
-async function superviseRows(tasks: number): Promise<readonly SuperviseFigures[]> {
-  const rows: SuperviseFigures[] = [];
+async function measurePipeline(tasks: number): Promise<Report> {
+  const supervise: SuperviseFigures[] = [];
   for (const database of ["server", "embedded"] as const) {
     for (const state of ["reuse", "fork"] as const)
-      rows.push(await measureSupervise({ tasks, warmUp: Math.ceil(tasks / 4), state, slots: 4, database }));
+      supervise.push(
+        await measureSupervise({ tasks, warmUp: Math.ceil(tasks / 4), state, slots: 4, database }),
+      );
   }
-  return rows;
+  return { table: null, records: null, largeRaw: null, supervise, verdicts: judgeSupervise(supervise) };
 }
 
-/** The same interpreter inside and outside, so that only the sandbox differs. */
-function systemPython(): string {
-  return existsSync("/usr/bin/python3")
-    ? "/usr/bin/python3"
-    : execFileSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" }).trim();
+function save({ table, records, largeRaw }: Report): void {
+  for (const row of table?.rows ?? []) saveResult("runs", rowKey(row), row);
+  if (records !== null) saveResult("runs", "records", records);
+  if (largeRaw !== null) saveResult("runs", "large-raw", largeRaw);
 }
 
-function machine(python: string): Readonly<Record<string, string | number>> {
-  return {
-    ...benchMachine(),
-    python: execFileSync(python, ["--version"], { encoding: "utf8" }).trim(),
-  };
-}
-
-function asText(report: {
-  readonly machine: ReturnType<typeof machine>;
-  readonly overhead: readonly OverheadRow[];
-  readonly records: Awaited<ReturnType<typeof measureRecords>>;
-  readonly largeRaw: Awaited<ReturnType<typeof measureLargeRaw>>;
-  readonly supervise: readonly SuperviseFigures[];
-  readonly verdicts: readonly Verdict[];
-}): string {
-  const machineLine = Object.entries(report.machine)
-    .map(([key, value]) => `${key} ${value}`)
-    .join(", ");
-  const rows = report.overhead.map(({ language, runtime, how, ms }) =>
-    [
-      language.padEnd(11),
-      runtime.padEnd(12),
-      how.padEnd(11),
-      number(ms.p50),
-      number(ms.p99),
-      `±${Math.round(ms.spread * 100)} %`,
-    ].join(" "),
-  );
-  const { records, largeRaw } = report;
+function asText({ table, records, largeRaw, supervise, verdicts }: Report): string {
   return [
-    machineLine,
-    "",
-    "one run of 4 kB in, 200 objects out, ms      p50      p99  spread",
-    ...rows,
-    "",
-    `records: ${records.objects} objects validated at ${Math.round(records.objectsPerSecond)} a second (JSON.parse alone: ${Math.round(records.parsedPerSecond)})`,
-    `raw file of ${largeRaw.megabytes} MB: ${Math.round(largeRaw.megabytesPerSecond)} MB/s; the host grew by ${Math.round(largeRaw.hostGrowthMegabytes)} MB`,
-    "",
-    ...superviseTable(report.supervise),
-    ...report.verdicts.map(
-      ({ promise, measured, kept }) => `${kept ? "kept  " : "BROKEN"} ${promise}: ${measured}`,
-    ),
-    "",
-  ].join("\n");
-}
-
-function containersAsText({
-  rows,
-  verdicts,
-}: Pick<Awaited<ReturnType<typeof measureContainers>>, "rows" | "verdicts">): string {
-  return [
-    "one run of 4 kB in, 200 objects out, ms           p50      p99  spread",
-    ...rows.map(({ runtime, how, ms }) =>
-      [
-        runtime.padEnd(30),
-        how.padEnd(11),
-        number(ms.p50),
-        number(ms.p99),
-        `±${Math.round(ms.spread * 100)} %`,
-      ].join(" "),
-    ),
+    ...(table === null ? [] : [benchText(table)]),
+    ...(records === null
+      ? []
+      : [
+          `records: ${records.objects} objects validated at ${Math.round(records.objectsPerSecond)} a second (JSON.parse alone: ${Math.round(records.parsedPerSecond)})`,
+        ]),
+    ...(largeRaw === null
+      ? []
+      : [
+          `raw file of ${largeRaw.megabytes} MB: ${Math.round(largeRaw.megabytesPerSecond)} MB/s; the host grew by ${Math.round(largeRaw.hostGrowthMegabytes)} MB`,
+        ]),
+    ...superviseTable(supervise),
     "",
     ...verdicts.map(({ promise, measured, kept }) => `${kept ? "kept  " : "BROKEN"} ${promise}: ${measured}`),
     "",
@@ -197,10 +182,5 @@ function superviseTable(rows: readonly SuperviseFigures[]): readonly string[] {
         (memory.peakBytes / 1024 ** 2).toFixed(0).padStart(8),
       ].join(" "),
     ),
-    "",
   ];
-}
-
-function number(ms: number): string {
-  return ms.toFixed(ms < 10 ? 2 : 1).padStart(8);
 }

@@ -7,8 +7,8 @@ import { openCatalogue } from "../src/packages/catalogue.ts";
 import { hashFile } from "../src/raw/hash-file.ts";
 import type { Driver } from "../src/sandbox/driver.ts";
 import { openSandboxes } from "../src/sandbox/sandboxes.ts";
-import { benchMeta } from "./bench-meta.ts";
-import { DiscardingSink } from "./discarding-sink.ts";
+import { benchMeta } from "../src/bench/bench-meta.ts";
+import { DiscardingSink } from "../src/bench/discarding-sink.ts";
 
 const MEGABYTE = 1_000_000;
 

@@ -210,7 +210,7 @@ function startSupervisor(
         HOME: home,
         NODE_COMPILE_CACHE: path.join(ROOT, "node_modules/.cache/whiskers"),
         WHISKERS_HOME: home,
-        WHISKERS_NORMALIZERS: path.join(ROOT, "bench/normalizer"),
+        WHISKERS_NORMALIZERS: path.join(ROOT, "src/bench/normalizers/python"),
         WHISKERS_SLOTS: String(bench.slots),
         WHISKERS_STATE: bench.state,
         ...settings,

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import path from "node:path";
 
-import { benchMachine } from "./bench-machine.ts";
+import { describeMachine } from "../src/bench/machine.ts";
 
 const FOLDER = path.join(import.meta.dirname, "results");
 
@@ -24,7 +24,7 @@ export function saveResult(topic: string, name: string, figures: object): void {
   const result: ResultFile = {
     topic,
     date,
-    machine: benchMachine(),
+    machine: describeMachine(),
     // How many processes wanted the processors when it was over: what else ran is in it, and in the figures.
     measurements: { ...earlier, [name]: { loadAverage: loadavg()[0], ...figures } },
   };

@@ -151,6 +151,11 @@ export const COMMANDS: readonly Row[] = [
     load: () => import("./doctor.ts"),
   },
   {
+    name: "bench",
+    summary: "how long a run takes here in every runtime, beside what people use today",
+    load: () => import("./bench.ts"),
+  },
+  {
     name: "explain",
     summary: "what an error code means, whose fault it is, what to do",
     load: () => import("./explain.ts"),

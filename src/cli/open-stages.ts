@@ -15,8 +15,13 @@ import { createWasmDriver } from "../sandbox/drivers/wasm/create-wasm-driver.ts"
 import { SDK_FOLDER } from "./sdk-folder.ts";
 import { openPackages } from "./open-packages.ts";
 import type { PoolOptions } from "../sandbox/pool.ts";
-import { openSandboxes } from "../sandbox/sandboxes.ts";
+import { openSandboxes, type SandboxesOptions } from "../sandbox/sandboxes.ts";
 import { isOciRuntime } from "../sandbox/drivers/oci/runtimes.ts";
+
+export interface OpenStages extends Stages, AsyncDisposable {
+  /** What the sandboxes are made of. */
+  readonly runtimes: Pick<SandboxesOptions, "drivers" | "openVariant">;
+}
 
 /**
  * The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here.
@@ -27,7 +32,7 @@ export function openStages(
   fetch: Stages["fetch"],
   pool: Partial<PoolOptions> = {},
   show?: (what: string) => void,
-): Stages & AsyncDisposable {
+): OpenStages {
   const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime, microvmKernel } = settings;
   const packages = openPackages(settings, "run", show);
   const common = {
@@ -37,7 +42,7 @@ export function openStages(
   };
   // In the order in which `auto` tries them; it never takes one that does not isolate.
   const docker = { ...common, stateDirectory: path.join(home, "runtimes", "docker"), host: dockerHost };
-  const sandboxes = openSandboxes({
+  const runtimes: SandboxesOptions = {
     ...pool,
     drivers: [
       createSubprocessDriver({ ...common, variant: subprocess }),
@@ -64,10 +69,12 @@ export function openStages(
           return null;
       }
     },
-  });
+  };
+  const sandboxes = openSandboxes(runtimes);
   return {
     catalogue: packages.catalogue,
     fetch,
+    runtimes,
     sandboxes,
     collect: (_manifest, limits) => openCollector({ limits: { ...DEFAULT_LIMITS, ...limits } }),
     sink: collected,

@@ -1,4 +1,4 @@
-import type { RecordSink } from "../src/sandbox/record-sink.ts";
+import type { RecordSink } from "../sandbox/record-sink.ts";
 
 /** Counts, so that nothing can be left out. What records cost is measured by itself. */
 export class DiscardingSink implements RecordSink {

@@ -1,4 +1,4 @@
-import type { NormalizerMeta } from "../src/domain/meta.ts";
+import type { NormalizerMeta } from "../domain/meta.ts";
 
 /** What every run of a benchmark is told. */
 export function benchMeta(): NormalizerMeta {

@@ -1,4 +1,4 @@
-"""Runs a normalizer's function without Whiskers: python3 in-process.py HOW FOLDER RAW META RUNS.
+"""Runs a normalizer's function without Whiskers: python3 in-process.py HOW FOLDER RAW META SECONDS.
 
 HOW is `call` (in this process) or `fork` (in a child forked for each run, its output read from a pipe).
 Prints a JSON array: milliseconds of each run, until its output is there as JSON text.
@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-how, folder, raw_path, meta_path, runs = sys.argv[1:]
+how, folder, raw_path, meta_path, seconds = sys.argv[1:]
 sys.path.insert(0, folder)
 from normalize import run  # noqa: E402  (the path had to be set first)
 
@@ -38,7 +38,8 @@ def fork():
 
 
 times = []
-for _ in range(int(runs)):
+end = time.perf_counter() + float(seconds)
+while not times or time.perf_counter() < end:
     started = time.perf_counter()
     (fork if how == "fork" else call)()
     times.append((time.perf_counter() - started) * 1000)

@@ -1,7 +1,9 @@
 import { availableParallelism, cpus, release, totalmem } from "node:os";
 
+export type Machine = Readonly<Record<string, string | number>>;
+
 /** What figures were measured on. */
-export function benchMachine(): Readonly<Record<string, string | number>> {
+export function describeMachine(): Machine {
   return {
     cores: availableParallelism(),
     processor: cpus()[0]?.model ?? "unknown",
