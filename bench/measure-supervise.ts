@@ -18,6 +18,7 @@ const LOOK_MS = 20;
 const STUCK_MS = 60_000;
 /** As the launcher has them. */
 const NODE_OPTIONS = ["--max-semi-space-size=4", "--heap-growing-percent=25"];
+const RAW = "a.example\nb.example\n";
 const DELIVERED = '"msg":"delivered"';
 
 export interface SuperviseBench {
@@ -34,6 +35,13 @@ export interface SuperviseBench {
   readonly memoryEvery?: number;
   /** Whether garbage is collected before each measurement of memory, and what is left in the heap is told. */
   readonly heap?: boolean;
+  /** Supervisors that share the work, each with so many slots; default: one. */
+  readonly supervisors?: number;
+  /** Folder of the normalizer `bench`, and its raw file; default: two short lines, and an object for each. */
+  readonly normalizer?: string;
+  readonly raw?: string;
+  /** Settings of the supervisor beside those of the measurement. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Where the supervisor writes a profile of its processor time. */
   readonly profileFolder?: string;
 }
@@ -47,7 +55,7 @@ export interface SuperviseFigures {
   readonly tasksPerSecond: number;
   /** Processor time for each task, user and system, milliseconds, of everything that shares the machine. */
   readonly cpuMsPerTask: {
-    /** The supervisor's own process; with the embedded database, that too. */
+    /** The supervisors' own processes; with the embedded database, that too. */
     readonly supervisor: number;
     readonly sandboxes: number;
     /** PostgreSQL's server; 0 where it is embedded. */
@@ -82,23 +90,27 @@ export async function measureSupervise(bench: SuperviseBench): Promise<Supervise
   });
   const server = bench.database === "server" ? undo.use(await startPostgres()) : null;
   const databaseUrl = await server?.createDatabase();
-  const mock = startMock(bench.warmUp + bench.tasks + (bench.behind ?? 0));
+  const mock = startMock(bench.warmUp + bench.tasks + (bench.behind ?? 0), bench.raw ?? RAW);
   undo.defer(() => end(mock));
   const settings = await settingsOf(mock);
   const log = path.join(home, "log");
-  const supervisor = startSupervisor(bench, home, log, {
-    ...settings,
-    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
-  });
-  undo.defer(() => end(supervisor));
+  const start = (): ChildProcess => {
+    const url = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl };
+    const child = startSupervisor(bench, home, log, { ...settings, ...url, ...bench.env });
+    undo.defer(() => end(child));
+    return child;
+  };
+  const supervisor = start();
+  const others = Array.from({ length: (bench.supervisors ?? 1) - 1 }, start);
+  const supervisors = [supervisor, ...others].map(pidOf);
   const progress = new Progress(log, supervisor);
   undo.defer(() => {
     progress.close();
   });
 
   const cpu = (): SuperviseFigures["cpuMsPerTask"] => ({
-    supervisor: cpuMsOf(pidOf(supervisor), "alone"),
-    sandboxes: sum(listTree(pidOf(supervisor)).slice(1), (pid) => cpuMsOf(pid)),
+    supervisor: sum(supervisors, (pid) => cpuMsOf(pid, "alone")),
+    sandboxes: sum(supervisors, (root) => sum(listTree(root).slice(1), (pid) => cpuMsOf(pid))),
     database: server === null ? 0 : sum(listTree(server.pid), (pid) => cpuMsOf(pid)),
     services: cpuMsOf(pidOf(mock), "alone"),
   });
@@ -176,8 +188,8 @@ class Progress {
   }
 }
 
-function startMock(tasks: number): ChildProcess {
-  const fill = ["--fill", String(tasks), "--normalizer", "bench", "--raw", "a.example\nb.example\n"];
+function startMock(tasks: number, raw: string): ChildProcess {
+  const fill = ["--fill", String(tasks), "--normalizer", "bench", "--raw", raw];
   return spawn(process.execPath, [MAIN, "mock-openkat", ...fill], { stdio: ["ignore", "pipe", "inherit"] });
 }
 
@@ -200,7 +212,7 @@ function startSupervisor(
 ): ChildProcess {
   const profile =
     bench.profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${bench.profileFolder}`];
-  const file = openSync(log, "w");
+  const file = openSync(log, "a");
   try {
     const inspect = bench.heap === true ? ["--inspect=127.0.0.1:0"] : [];
     return spawn(process.execPath, [...NODE_OPTIONS, ...profile, ...inspect, MAIN, "supervise"], {
@@ -210,7 +222,7 @@ function startSupervisor(
         HOME: home,
         NODE_COMPILE_CACHE: path.join(ROOT, "node_modules/.cache/whiskers"),
         WHISKERS_HOME: home,
-        WHISKERS_NORMALIZERS: path.join(ROOT, "src/bench/normalizers/python"),
+        WHISKERS_NORMALIZERS: bench.normalizer ?? path.join(ROOT, "src/bench/normalizers/python"),
         WHISKERS_SLOTS: String(bench.slots),
         WHISKERS_STATE: bench.state,
         ...settings,

@@ -70,9 +70,9 @@ svg path.edge { fill: none; stroke: var(--quiet); stroke-opacity: .55; }
 svg path.head { fill: var(--quiet); }
 svg a:focus-visible rect { stroke: var(--link); stroke-width: 2; }
 svg.profile { max-width: 100%; }
-svg.profile rect { fill: var(--link); fill-opacity: .3; }
-svg.profile rect.odd { fill-opacity: .18; }
-svg.profile rect.whole { fill: var(--quiet); fill-opacity: .2; }
+svg.profile rect { fill: var(--node); stroke: var(--line); }
+svg.profile rect.odd { fill: var(--finding); }
+svg.profile rect.whole { fill: none; }
 .level-error { color: var(--bad); }
 .level-warning { color: var(--warn); }
 .mono { font-family: var(--mono); font-size: .85em; }
