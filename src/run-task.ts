@@ -22,6 +22,8 @@ export interface Stages {
   readonly sandboxes: Sandboxes;
   /** A collector takes the records of one run. */
   collect(manifest: Manifest, limits: Partial<Limits>): Collector;
+  /** Around the reading of an output of so many bytes. */
+  readonly aroundReading?: (bytes: number, work: () => Promise<Records>) => Promise<Records>;
   readonly sink: Sink;
 }
 
@@ -35,6 +37,8 @@ export interface Fetched {
 interface Collector extends RecordSink {
   /** Resolves references, validates, merges. */
   finish(): Promise<Records>;
+  /** Of what the records came as. */
+  readonly bytes: number;
   /** How much of that time went into reading JSON, milliseconds. */
   readonly decodeMs: number;
 }
@@ -57,7 +61,8 @@ export async function runTask(
   const result = await clock.time("prepare", () =>
     stages.sandboxes.run(pkg, options, { meta, raws: [raw], debug }, collector, signal),
   );
-  const records = await clock.time("validate", () => collector.finish());
+  const read = (): Promise<Records> => collector.finish();
+  const records = await clock.time("validate", () => stages.aroundReading?.(collector.bytes, read) ?? read());
   const outcome = judge(result, records, pkg.manifest);
   const receipt = await clock.time("deliver", () =>
     deliver(outcome, task, meta, records, stages.sink, signal),

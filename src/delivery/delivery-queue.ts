@@ -39,8 +39,8 @@ export interface DeliverySettlement {
 export interface DeliveryQueue {
   /** Adds the deliveries of runs that are being stored, as part of the same transaction. */
   add(connection: Connection, runs: readonly RunRow[]): Promise<void>;
-  /** Claims up to `limit`, oldest first. Claims are renewed until they end. */
-  take(limit: number): Promise<readonly Delivery[]>;
+  /** Claims up to `limit`, oldest first. Claims are renewed until they end. Of these runs nothing needs to be read. */
+  take(limit: number, knownRuns: readonly string[]): Promise<readonly Delivery[]>;
   /** Whether this process may still act on it, by its own clock. */
   holds(delivery: Delivery): boolean;
   /** Writes down that steps were made. False: somebody else has taken the delivery up since. */
@@ -94,12 +94,13 @@ class PostgresDeliveries implements DeliveryQueue {
     );
   }
 
-  async take(limit: number): Promise<readonly Delivery[]> {
+  async take(limit: number, knownRuns: readonly string[]): Promise<readonly Delivery[]> {
     const jobs = await this.#claims.take(limit);
     if (jobs.length === 0) return [];
     const found = await takeUpDeliveries(
       this.#database,
       jobs.map(({ id }) => id),
+      knownRuns,
     );
     const byId = new Map(found.map((one) => [one.taskId, one]));
     const gone = jobs.filter(({ id }) => !byId.has(id)).map(({ id }) => id);

@@ -29,7 +29,8 @@ export function octopoesSteps(
   const result = observed(meta, records);
   if (result !== null) {
     const source = meta.raw_data.boefje_meta.input_ooi;
-    steps.push(write("observation", "observations", { ...origin, source, result }));
+    const text = JSON.stringify({ ...origin, source });
+    steps.push(write("observation", "observations", () => `${text.slice(0, -1)},"result":${result()}}`));
   }
   if (records.declarations.length > 0) {
     const body = records.declarations.map(({ object, end_valid_time }) => ({
@@ -37,15 +38,17 @@ export function octopoesSteps(
       ooi: object,
       end_valid_time,
     }));
-    steps.push(write("declarations", "declarations/save_many", body));
+    steps.push(write("declarations", "declarations/save_many", () => JSON.stringify(body)));
   }
   for (const [index, { object }] of records.affirmations.entries()) {
-    steps.push(write(`affirmation/${index}`, "affirmations", { ...origin, ooi: object }));
+    steps.push(
+      write(`affirmation/${index}`, "affirmations", () => JSON.stringify({ ...origin, ooi: object })),
+    );
   }
   const profiles = allowedProfiles(whitelist, meta.normalizer.id, records.scanProfiles);
   if (profiles.length > 0) {
     const query = { valid_time: origin.valid_time };
-    steps.push(write("scan-profiles", "scan_profiles/save_many", profiles, query));
+    steps.push(write("scan-profiles", "scan_profiles/save_many", () => JSON.stringify(profiles), query));
   }
   return steps;
 }
@@ -59,12 +62,26 @@ export function undeliverable(meta: NormalizerMeta, records: Records): string | 
   return "the run gave objects, and its raw file has no input object to attach them to: use declarations";
 }
 
-/** The objects to send; null: no observation is sent. */
-function observed(meta: NormalizerMeta, records: Records): readonly OpenKatObject[] | null {
+/** Makes the JSON text of the objects to send; null: no observation is sent. */
+function observed(meta: NormalizerMeta, records: Records): (() => string) | null {
   const source = meta.raw_data.boefje_meta.input_ooi;
   if (source === null) return null;
-  if (records.objects.length > 0) return records.objects.filter(({ primary_key }) => primary_key !== source);
-  return records.declarations.length === 0 && records.affirmations.length === 0 ? [] : null;
+  const { objects, objectsJson, declarations, affirmations } = records;
+  if (objects.length === 0) return declarations.length === 0 && affirmations.length === 0 ? () => "[]" : null;
+  return () => withoutSource(objects, objectsJson ?? JSON.stringify(objects), source);
+}
+
+/** Cut out of the text: most outputs hold it as one of the first, and a large one is not turned into text again. */
+function withoutSource(objects: readonly OpenKatObject[], text: string, source: string): string {
+  const at = objects.findIndex(({ primary_key }) => primary_key === source);
+  if (at < 0) return text;
+  const lengthOf = (object: OpenKatObject | undefined): number => JSON.stringify(object).length;
+  const from = objects.slice(0, at).reduce((length, object) => length + lengthOf(object) + 1, 1);
+  const to = from + lengthOf(objects[at]);
+  // With the comma that follows it, or else the one before it.
+  return text[to] === ","
+    ? text.slice(0, from) + text.slice(to + 1)
+    : `${text.slice(0, Math.max(1, from - 1))}]`;
 }
 
 function originOf(meta: NormalizerMeta): {
@@ -99,7 +116,7 @@ function allowedProfiles(
 
 function writerFor(service: HttpService, meta: NormalizerMeta) {
   const organisation = encodeURIComponent(meta.raw_data.boefje_meta.organization);
-  return (name: string, path: string, body: unknown, query?: HttpRequest["query"]): DeliveryStep => ({
+  return (name: string, path: string, body: () => string, query?: HttpRequest["query"]): DeliveryStep => ({
     name: `octopoes/${name}`,
     async send(signal) {
       const answer = await service.send({
@@ -107,7 +124,7 @@ function writerFor(service: HttpService, meta: NormalizerMeta) {
         method: "POST",
         path: `/${organisation}/${path}`,
         ...(query === undefined ? {} : { query }),
-        json: JSON.stringify(body),
+        json: body(),
         signal,
       });
       requireSuccess(service, `the ${name.replace("/", " ")} of task ${meta.id}`, answer);

@@ -40,6 +40,8 @@ export interface Rejection {
 /** Everything valid that one run gave, references resolved, variants merged. */
 export interface Records {
   readonly objects: readonly OpenKatObject[];
+  /** The JSON text of `objects`, where it is at hand: what is stored and sent of a large output is made once. */
+  readonly objectsJson?: string;
   readonly declarations: readonly Declaration[];
   readonly affirmations: readonly Affirmation[];
   readonly scanProfiles: readonly ScanProfile[];

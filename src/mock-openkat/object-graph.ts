@@ -48,7 +48,8 @@ export class ObjectGraph {
   ): void {
     const identity = identityOf(origin);
     const before = this.origins.get(identity)?.result ?? [];
-    const result = [...new Set(results.map(([key]) => key))];
+    const kept = new Set(results.map(([key]) => key));
+    const result = [...kept];
     // Variants of one new object in one write are not merged: the last one wins completely.
     const isNew = new Set(result.filter((key) => !this.objects.has(key)));
     for (const [key, object] of results) {
@@ -58,7 +59,7 @@ export class ObjectGraph {
     for (const key of result) this.#yielders(key).add(identity);
     if (result.length === 0) this.origins.delete(identity);
     else this.origins.set(identity, { ...origin, result });
-    for (const key of before) if (!result.includes(key)) this.#release(key, identity);
+    for (const key of before) if (!kept.has(key)) this.#release(key, identity);
   }
 
   /** An affirmation of an unknown object is dropped; of one that nothing else yields, deletes it. */

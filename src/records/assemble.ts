@@ -59,12 +59,14 @@ export async function assemble(
     scanProfiles,
     raws,
   };
+  const { sha256, objectsJson } = await digest(lists, pacer);
   return {
     ...lists,
+    objectsJson,
     rejections: rejections.kept(),
     rejectionsDropped: rejections.dropped,
     recordsRejected: rejections.records,
-    sha256: await digest(canonicalLines(lists), pacer),
+    sha256,
   };
 }
 
@@ -106,15 +108,8 @@ function resolveProfile(
 
 type Lists = Pick<Records, "objects" | "declarations" | "affirmations" | "scanProfiles" | "raws">;
 
-/** Canonical records: one JSON text each, fields in the schema's order, in the order of the lists. */
-function* canonicalLines({
-  objects,
-  declarations,
-  affirmations,
-  scanProfiles,
-  raws,
-}: Lists): Generator<string, void> {
-  for (const object of objects) yield JSON.stringify(object);
+/** Canonical records: one JSON text each, fields in the schema's order, in the order of the lists, after the objects. */
+function* otherLines({ declarations, affirmations, scanProfiles, raws }: Lists): Generator<string, void> {
   for (const declaration of declarations) {
     yield JSON.stringify({ record_type: "declaration", ...declaration });
   }
@@ -128,18 +123,24 @@ function* canonicalLines({
   }
 }
 
-const BATCH_LENGTH = 64 * 1024;
+const BATCH_LINES = 512;
 
-async function digest(lines: Iterable<string>, pacer: Pacer): Promise<string> {
+/** Over the canonical lines; the objects' are made once, for this and for whoever needs them as text. */
+async function digest(
+  lists: Lists,
+  pacer: Pacer,
+): Promise<{ readonly sha256: string; readonly objectsJson: string }> {
   const hash = createHash("sha256");
-  let batch = "";
-  for (const line of lines) {
-    batch += `${line}\n`;
-    if (batch.length >= BATCH_LENGTH) {
-      hash.update(batch);
-      batch = "";
-    }
+  const texts: string[] = [];
+  for (let from = 0; from < lists.objects.length; from += BATCH_LINES) {
+    const batch = lists.objects.slice(from, from + BATCH_LINES).map((object) => JSON.stringify(object));
+    hash.update(`${batch.join("\n")}\n`);
+    texts.push(batch.join(","));
     if (pacer.isDue()) await pacer.rest();
   }
-  return hash.update(batch).digest("hex");
+  for (const line of otherLines(lists)) {
+    hash.update(`${line}\n`);
+    if (pacer.isDue()) await pacer.rest();
+  }
+  return { sha256: hash.digest("hex"), objectsJson: `[${texts.join(",")}]` };
 }

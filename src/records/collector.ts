@@ -23,6 +23,8 @@ export interface RecordCollector {
   endPlain(): number;
   /** Records so far, valid or not. Whoever feeds the collector holds this against `limits.records`. */
   readonly count: number;
+  /** Of what the records came as. */
+  readonly bytes: number;
   /**
    * Reads, checks and normalises all records, follows references, merges variants. Call it once. Records
    * beyond `limits.records` are not looked at. Gives way to the event loop every few milliseconds.
@@ -54,6 +56,10 @@ class Collector implements RecordCollector {
 
   get count(): number {
     return this.#texts.count;
+  }
+
+  get bytes(): number {
+    return this.#texts.bytes;
   }
 
   get decodeMs(): number {

@@ -16,20 +16,27 @@ export class RecordTexts {
   readonly #frames: Buffer[] = [];
   #plain: readonly RecordText[] = [];
   #count = 0;
+  #bytes = 0;
 
   get count(): number {
     return this.#count;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Whole lines of JSON Lines; the last may lack its line feed. */
   addLines(lines: Buffer): void {
     this.#frames.push(lines);
+    this.#bytes += lines.length;
     this.#count += countLines(lines);
   }
 
   /** All that a program of the plain form printed. Returns the number of its records. */
   addPlain(output: Buffer): number {
     this.#plain = splitPlain(output);
+    this.#bytes += output.length;
     this.#count += this.#plain.length;
     return this.#plain.length;
   }

@@ -9,6 +9,7 @@ import { WhiskersError } from "../errors.ts";
 import { retrying } from "../http/retrying.ts";
 import { backoffSeconds } from "./backoff.ts";
 import type { DeliverySoFar, StoredRun } from "./delivery-plan.ts";
+import type { FreshRuns } from "./fresh-runs.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { mayHelpLater } from "./may-help-later.ts";
 import { readStoredRun } from "./stored-run.ts";
@@ -65,6 +66,8 @@ export type DeliveryEvent =
 
 export interface DelivererOptions {
   readonly queue: DeliveryQueue;
+  /** Runs that need not be read back. */
+  readonly fresh: FreshRuns;
   readonly steps: (run: StoredRun, verdict: Outcome, so: DeliverySoFar) => readonly DeliveryStep[];
   /** Deliveries at once. */
   readonly lanes: number;
@@ -117,8 +120,12 @@ export class Deliverer {
     const { queue, drain, stop, pollMs, lanes } = this.#options;
     while (!stop.aborted && this.#failure === null) {
       const limit = Math.min(BATCH, lanes - this.#underWay.size);
-      const deliveries = limit > 0 ? await queue.take(limit) : [];
-      for (const delivery of deliveries) this.#begin(delivery);
+      const known = this.#options.fresh.held();
+      const deliveries = limit > 0 ? await queue.take(limit, [...known.keys()]) : [];
+      for (const delivery of deliveries) {
+        this.#begin(delivery, known.get(delivery.runId) ?? readStoredRun(delivery));
+        this.#options.fresh.forget(delivery.runId);
+      }
       if (deliveries.length === limit && limit > 0) continue;
       if (drain.aborted && deliveries.length === 0 && this.#underWay.size < lanes) break;
       await this.#work.wait(pollMs, drain.aborted ? stop : drain);
@@ -128,8 +135,8 @@ export class Deliverer {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  #begin(delivery: Delivery): void {
-    const work = this.#deliver(delivery)
+  #begin(delivery: Delivery, run: StoredRun): void {
+    const work = this.#deliver(delivery, run)
       .catch((error: unknown) => {
         this.#failure ??= error instanceof Error ? error : new Error(messageOf(error), { cause: error });
       })
@@ -141,8 +148,7 @@ export class Deliverer {
     this.#underWay.add(work);
   }
 
-  async #deliver(delivery: Delivery): Promise<void> {
-    const run = readStoredRun(delivery);
+  async #deliver(delivery: Delivery, run: StoredRun): Promise<void> {
     const { runId, taskQueuedAtMs } = delivery;
     const startedMs = Date.now();
     const beganMs = performance.now();

@@ -4,6 +4,7 @@ import type { RunRow } from "../db/sql/insert-runs.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { Run } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
+import type { StoredRun } from "./delivery-plan.ts";
 import { workerName } from "./worker-name.ts";
 
 /** When a run was, and the how manyeth it was of its task. */
@@ -31,7 +32,7 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, times: Run
     return { ...row, normalizer: task.package, document, output: null };
   }
   const { records, record, logs, logBytesDropped, receipt } = run;
-  const { rejections, rejectionsDropped, recordsRejected, raws, ...output } = records;
+  const { rejections, rejectionsDropped, recordsRejected, raws, objects, objectsJson, ...output } = records;
   return {
     ...row,
     normalizer: record.normalizer.id,
@@ -50,12 +51,36 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, times: Run
       receipt,
       record,
     }),
-    output: JSON.stringify({
+    output: outputText(objectsJson ?? JSON.stringify(objects), {
       ...output,
       raws: raws.map(({ mime_types, content }) => ({
         mime_types,
         content: Buffer.from(content).toString("base64"),
       })),
     }),
+  };
+}
+
+function outputText(objects: string, others: object): string {
+  return `{"objects":${objects},${JSON.stringify(others).slice(1)}`;
+}
+
+/** The same as it is read back from what `runRow` wrote. */
+export function freshRun(
+  task: Task,
+  outcome: Outcome,
+  run: Run | null,
+  startedAt: Date,
+  endedAt: Date,
+): StoredRun {
+  return {
+    task,
+    startedAt: startedAt.toISOString(),
+    endedAt: endedAt.toISOString(),
+    outcome,
+    normalizer: run?.record.normalizer ?? null,
+    packageDigest: run?.record.packageDigest ?? null,
+    records:
+      run === null ? null : { ...run.records, rejections: [], rejectionsDropped: 0, recordsRejected: 0 },
   };
 }

@@ -32,6 +32,8 @@ import { openTraces } from "../telemetry/traces.ts";
 import { Deliverer } from "./deliverer.ts";
 import { deliverySteps, type Destinations } from "./delivery-plan.ts";
 import { type DerivedRawBounds, tooManyRaws } from "./derived-raws.ts";
+import { FreshRuns } from "./fresh-runs.ts";
+import { HeapGrowth } from "./heap-growth.ts";
 import { IntakePump } from "./intake-pump.ts";
 import { watchNormalizers } from "./normalizer-watch.ts";
 import { openNormalizers } from "./normalizers.ts";
@@ -124,7 +126,12 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   const packages = watchNormalizers({ normalizers, database, worker: workerName(), log });
   await packages.refreshWhenInstalled();
   if (clients !== null && normalizers.ids.length === 0) throw nothingToRun();
-  const stages: Stages = { ...machine, catalogue: normalizers };
+  const growth = new HeapGrowth();
+  const stages: Stages = {
+    ...machine,
+    catalogue: normalizers,
+    aroundReading: (bytes, work) => growth.during(bytes, work),
+  };
 
   const common = { boss, claimSeconds: config.claimSeconds, onError };
   const deliveries = await openDeliveryQueue(database, { ...common, worker: workerName() });
@@ -170,8 +177,10 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     bytes: config.derivedMaxBytes,
     depth: config.derivedMaxDepth,
   };
+  const fresh = new FreshRuns();
   const deliverer = new Deliverer({
     queue: deliveries,
+    fresh,
     steps: (run, verdict, so) => deliverySteps(run, verdict, so, destinations),
     lanes: DELIVERIES,
     pollMs: DATABASE_POLL_MS,
@@ -182,6 +191,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   });
   const supervisor = new Supervisor({
     queue,
+    fresh,
     slots: config.slots,
     whenEmpty: "wait",
     pollMs: DATABASE_POLL_MS,

@@ -12,10 +12,11 @@ import { backoffSeconds } from "./backoff.ts";
 import { ClaimWindow } from "./claim-window.ts";
 import type { SlotHistory } from "./claim-window.ts";
 import type { SupervisorEvent } from "./events.ts";
+import type { FreshRuns } from "./fresh-runs.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Prefetcher } from "./prefetcher.ts";
 import type { Prefetch, WayHere } from "./prefetcher.ts";
-import { runRow } from "./run-row.ts";
+import { freshRun, runRow } from "./run-row.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** Claims held per slot: enough that a slot seldom waits for the database, and finds its own package. */
@@ -52,6 +53,8 @@ export interface SuperviseOptions {
   readonly stop: AbortSignal;
   /** Makes tasks ready before they take a slot. Only with `whenEmpty: "wait"`. */
   readonly prefetch?: Prefetch;
+  /** Where runs are kept that are about to be stored, for whoever delivers them here. */
+  readonly fresh?: FreshRuns;
   /** What becomes of claims that were not begun when a drain ends them; default: they go back to the queue. */
   readonly giveBack?: (claims: readonly Claim[]) => Promise<void>;
 }
@@ -277,19 +280,21 @@ export class Supervisor {
   /** Resolves when there is room for the next one; it is stored in the background. */
   #store(finished: Finished): Promise<void> {
     const { task, outcome, run, elapsedMs } = finished;
-    const row = runRow(task, outcome, run, {
-      starts: finished.starts,
-      startedAt: finished.startedAt,
-      endedAt: new Date(finished.startedAt.getTime() + elapsedMs),
-      overMs: finished.overMs,
-    });
-    return this.#unstored.add(row.document.length + (row.output?.length ?? 0), this.#storeRow(finished, row));
+    const { starts, startedAt, overMs } = finished;
+    const endedAt = new Date(startedAt.getTime() + elapsedMs);
+    const row = runRow(task, outcome, run, { starts, startedAt, endedAt, overMs });
+    const bytes = row.document.length + (row.output?.length ?? 0);
+    if (finished.retryAfterSeconds === null) {
+      this.#options.fresh?.put(row.id, freshRun(task, outcome, run, startedAt, endedAt), bytes);
+    }
+    return this.#unstored.add(bytes, this.#storeRow(finished, row));
   }
 
   async #storeRow(finished: Finished, row: RunRow): Promise<void> {
     const { claim, task, outcome, run, retryAfterSeconds, queuedAtMs, elapsedMs } = finished;
     const stored = await this.#settlements.add({ claim, run: row, retryAfterSeconds });
     if (!stored) {
+      this.#options.fresh?.forget(row.id);
       this.#options.onEvent({ type: "refused", task });
       return;
     }

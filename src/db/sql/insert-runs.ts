@@ -19,14 +19,10 @@ export interface RunRow {
 export async function insertRuns(connection: Connection, runs: readonly RunRow[]): Promise<void> {
   const nowMs = performance.now();
   await connection.query(
-    `with run as (
-       insert into whiskers.run (id, task_id, normalizer, status, code, document, store_ms)
-       select id, task_id, normalizer, status, code, document::json, store_ms
-       from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[])
-         as run (id, task_id, normalizer, status, code, document, store_ms)
-     )
-     insert into whiskers.output (run_id, document)
-     select run_id, document::json from unnest($8::uuid[], $9::text[]) as output (run_id, document)`,
+    `insert into whiskers.run (id, task_id, normalizer, status, code, document, store_ms)
+     select id, task_id, normalizer, status, code, document::json, store_ms
+     from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[])
+       as run (id, task_id, normalizer, status, code, document, store_ms)`,
     [
       runs.map(({ id }) => id),
       runs.map(({ taskId }) => taskId),
@@ -35,8 +31,18 @@ export async function insertRuns(connection: Connection, runs: readonly RunRow[]
       runs.map(({ code }) => code),
       runs.map(({ document }) => document),
       runs.map(({ overMs }) => nowMs - overMs),
-      runs.filter(({ output }) => output !== null).map(({ id }) => id),
-      runs.filter(({ output }) => output !== null).map(({ output }) => output),
     ],
   );
+  await insertOutputs(connection, runs);
+}
+
+/** Each is a value of its own: in an array every quote of it would be escaped here and read again there. */
+async function insertOutputs(connection: Connection, runs: readonly RunRow[]): Promise<void> {
+  const values = runs.flatMap(({ id, output }) => (output === null ? [] : [id, output]));
+  if (values.length === 0) return;
+  const rows = Array.from(
+    { length: values.length / 2 },
+    (_row, index) => `($${2 * index + 1}::uuid, $${2 * index + 2}::json)`,
+  );
+  await connection.query(`insert into whiskers.output (run_id, document) values ${rows.join(", ")}`, values);
 }

@@ -14,7 +14,7 @@ export interface TakenUp {
   readonly taskAgeMs: number;
   /** A person had the task done again. */
   readonly retried: boolean;
-  /** As `insertRuns` stored them. */
+  /** As `insertRuns` stored them; null: the run is known here. */
   readonly run: unknown;
   readonly output: unknown;
   /** Names of the steps that were made before. */
@@ -25,6 +25,7 @@ export interface TakenUp {
 export async function takeUpDeliveries(
   connection: Connection,
   taskIds: readonly string[],
+  knownRuns: readonly string[],
 ): Promise<readonly TakenUp[]> {
   return connection.query(
     `update whiskers.delivery
@@ -40,9 +41,11 @@ export async function takeUpDeliveries(
        (extract(epoch from task.queued_at) * 1000)::float8 as "taskQueuedAtMs",
        (extract(epoch from now() - task.queued_at) * 1000)::float8 as "taskAgeMs",
        task.retried_at is not null as retried,
-       (select document from whiskers.run where run.id = run_id) as run,
-       (select document from whiskers.output where output.run_id = delivery.run_id) as output,
+       case when run_id = any ($2::uuid[]) then null
+         else (select document from whiskers.run where run.id = run_id) end as run,
+       case when run_id = any ($2::uuid[]) then null
+         else (select document from whiskers.output where output.run_id = delivery.run_id) end as output,
        array (select step from whiskers.delivery_step where delivery_step.task_id = delivery.task_id) as steps`,
-    [taskIds],
+    [taskIds, knownRuns],
   );
 }
