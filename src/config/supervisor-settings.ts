@@ -46,6 +46,10 @@ export interface SupervisorSettings {
   readonly reconcileAfterMs: number;
   /** How long settled tasks and their runs are kept, milliseconds. */
   readonly keepMs: number;
+  /** What outputs that are kept for later runs may take in the database, bytes; 0: none is kept. */
+  readonly cacheBytes: number;
+  /** For how long such an output is kept, milliseconds. */
+  readonly cacheMs: number;
   /** A claim that was not renewed for so long is a dead process's, seconds. */
   readonly claimSeconds: number;
   readonly spanEndpoint: string | null;
@@ -202,6 +206,14 @@ export const SUPERVISOR_SETTINGS: SettingTable<SupervisorSettings> = {
     otherwise: () => 2 * MINUTE_MS,
   },
   keepMs: duration("WHISKERS_KEEP", "How long settled tasks and their runs are kept.", 30 * DAY_MS),
+  cacheBytes: {
+    name: "WHISKERS_CACHE_SIZE",
+    description: "What kept outputs of normalizers with `cache` may take in the database. 0: all are run.",
+    expects: "a size such as 1G, or 0",
+    parse: (given) => parseSizeBytes(given) ?? undefined,
+    otherwise: () => 0,
+  },
+  cacheMs: duration("WHISKERS_CACHE_AGE", "For how long such an output is used.", DAY_MS),
   claimSeconds: {
     name: "WHISKERS_CLAIM_SECONDS",
     description: "A task whose process gave no sign for so long is taken over by another.",

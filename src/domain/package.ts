@@ -73,6 +73,10 @@ export interface Manifest {
   readonly dependencies: Requirements | null;
   /** Overrides of DEFAULT_LIMITS that the package asks for. */
   readonly limits: Partial<Limits>;
+  /** Fields of the meta that it is given, as paths: `raw_data.mime_types`. Absent: the whole. */
+  readonly reads?: readonly string[];
+  /** Its author says that what it gives follows from its code, its raw file and `reads` alone. */
+  readonly cache?: true;
   /** Runtime that it asks for where the operator's is weaker, as WHISKERS_RUNTIME names them; null: any. */
   readonly runtime: string | null;
   /** Output schema, `openkat/1`. */

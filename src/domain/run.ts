@@ -51,6 +51,11 @@ export interface RunRecord {
   readonly timingsMs: Readonly<Record<Phase, number>>;
   readonly usage: Usage;
   readonly protections: readonly Protection[];
+  /**
+   * Id of the run that gave the output, when this one was not run: code, input and surroundings were the same. What is said
+   * of the runtime and its protections is then that run's.
+   */
+  readonly cached?: string;
 }
 
 /** What became of the records of one run. */
@@ -67,5 +72,7 @@ export interface Run {
   readonly logs: readonly LogEntry[];
   readonly logBytesDropped: number;
   readonly record: RunRecord;
+  /** Under which its output was looked for among those of earlier runs; absent: it was not. */
+  readonly cacheKey?: string;
   readonly receipt: Receipt;
 }

@@ -7,6 +7,7 @@ import { WhiskersError } from "../errors.ts";
 import { isOpenKatManifest, parseGuest } from "./guest.ts";
 import { LIMIT_KEYS, parseLimit } from "./limits.ts";
 import { type Complaint, complainAbout } from "./manifest-error.ts";
+import { parseReads } from "./reads.ts";
 import { parseRequirements } from "./requirements.ts";
 
 /** Keys that OpenKAT's own normalizer.json has and that mean nothing here. */
@@ -24,6 +25,8 @@ const OWN_KEYS = [
   "convention",
   "dependencies",
   "limits",
+  "reads",
+  "cache",
   "runtime",
   "schema",
   "onInvalid",
@@ -64,6 +67,7 @@ export function parseManifest(text: string, file = "normalizer.json"): Manifest 
     guest,
     dependencies: parseRequirements(json["dependencies"], guest.kind, complain),
     limits: parseLimits(json["limits"], complain),
+    ...parseCache(json, complain),
     runtime: parseRuntime(json["runtime"], complain),
     schema: oneOf(json, "schema", OUTPUT_SCHEMAS, "openkat/1", complain),
     onInvalid: oneOf(json, "onInvalid", ["fail", "skip"] as const, "fail", complain),
@@ -120,6 +124,16 @@ function parseLimits(value: unknown, complain: Complaint): Partial<Limits> {
     limits = { ...limits, ...parseLimit(key, entry, complain) };
   }
   return limits;
+}
+
+function parseCache(json: Json, complain: Complaint): Pick<Manifest, "reads" | "cache"> {
+  const reads = parseReads(json["reads"], complain);
+  const { cache = false } = json;
+  if (typeof cache !== "boolean") throw complain("cache", cache, "true or false");
+  // A whole meta has ids and times that no other run has.
+  if (cache && reads === null)
+    throw complain("cache", cache, "`reads` beside it: the fields of the meta that it reads");
+  return { ...(reads === null ? {} : { reads }), ...(cache ? { cache } : {}) };
 }
 
 /** What is there under these names is the machine's matter. */

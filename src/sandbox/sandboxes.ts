@@ -46,6 +46,12 @@ export interface RunPlan {
   readonly state: StatePolicy;
 }
 
+/** What of a run's surroundings may show in what it gives. */
+export interface RunDescription extends Pick<RunPlan, "limits" | "state"> {
+  readonly runtime: string;
+  readonly environment: Prepared["environment"];
+}
+
 /** The sandbox layer as the rest of Whiskers sees it. */
 export interface Sandboxes {
   /**
@@ -61,6 +67,8 @@ export interface Sandboxes {
     sink: RecordSink,
     signal: AbortSignal,
   ): Promise<RunResult>;
+  /** How `run` would do it. @throws as `run` */
+  describe(pkg: Package, options: RunOptions): Promise<RunDescription>;
   /** Opens up to `count` sandboxes ahead; returns how many of this kind are idle. @throws as `run` */
   warm(pkg: Package, options: RunOptions, count: number, signal: AbortSignal): Promise<number>;
   /** Every runtime and whether it works here. Tried once, then remembered. */
@@ -108,6 +116,11 @@ class PooledSandboxes implements Sandboxes {
     }
     const secondPlan = await this.#plan(pkg, options);
     return conduct({ ...request, ...secondPlan, pool: this.#pool }, sink, signal);
+  }
+
+  async describe(pkg: Package, options: RunOptions): Promise<RunDescription> {
+    const { driver, prepared, limits, state } = await this.#plan(pkg, options);
+    return { runtime: driver.name, environment: prepared.environment, limits, state };
   }
 
   async warm(pkg: Package, options: RunOptions, count: number, signal: AbortSignal): Promise<number> {

@@ -29,13 +29,14 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, times: Run
   };
   if (run === null) {
     const document = JSON.stringify({ task, starts, worker, startedAt, endedAt, outcome });
-    return { ...row, normalizer: task.package, document, output: null };
+    return { ...row, normalizer: task.package, document, output: null, cacheKey: null };
   }
   const { records, record, logs, logBytesDropped, receipt } = run;
   const { rejections, rejectionsDropped, recordsRejected, raws, objects, objectsJson, ...output } = records;
   return {
     ...row,
     normalizer: record.normalizer.id,
+    cacheKey: keptUnder(run, outcome),
     document: JSON.stringify({
       task,
       starts,
@@ -83,4 +84,11 @@ export function freshRun(
     records:
       run === null ? null : { ...run.records, rejections: [], rejectionsDropped: 0, recordsRejected: 0 },
   };
+}
+
+/** Null: it is not kept, because it failed, left something out, might depend on what ran before, or is kept already. */
+function keptUnder({ cacheKey, records, record }: Run, outcome: Outcome): string | null {
+  const isWhole = outcome.status === "succeeded" && records.recordsRejected === 0;
+  const isOwn = record.state !== "reuse" && record.cached === undefined;
+  return isWhole && isOwn ? (cacheKey ?? null) : null;
 }

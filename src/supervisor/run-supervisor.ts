@@ -9,6 +9,7 @@ import {
 import { startJobLibrary } from "../db/job-library.ts";
 import { openDatabase } from "../db/open-database.ts";
 import { persistent } from "../db/persistent.ts";
+import { evictOutputs } from "../db/sql/evict-outputs.ts";
 import { pruneTasks } from "../db/sql/prune-tasks.ts";
 import { queueDepth } from "../db/sql/queue-depth.ts";
 import { openDeliveryQueue } from "../delivery/delivery-queue.ts";
@@ -41,6 +42,7 @@ import { RawFetcher } from "./raw-fetcher.ts";
 import { openRawFolder } from "./raw-folder.ts";
 import { reconcile } from "./reconcile.ts";
 import { RunningNotices } from "./running-notices.ts";
+import { resultCache } from "./result-cache.ts";
 import { Supervisor } from "./supervise.ts";
 import { tracer } from "./trace-events.ts";
 import { workerName } from "./worker-name.ts";
@@ -56,6 +58,7 @@ const REFRESH_MS = 10_000;
 const INSTALLED_POLL_MS = 2000;
 const RECONCILE_MS = 60_000;
 const HOUSEKEEPING_MS = 10 * 60_000;
+const EVICT_MS = 10_000;
 const PRUNED_AT_ONCE = 1000;
 /** How long handing back may take, milliseconds. */
 const HAND_BACK_MS = 5000;
@@ -130,6 +133,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
   const stages: Stages = {
     ...machine,
     catalogue: normalizers,
+    ...(config.cacheBytes === 0 ? {} : { results: resultCache(database, options.version, config.cacheMs) }),
     aroundReading: (bytes, work) => growth.during(bytes, work),
   };
 
@@ -261,11 +265,19 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     every(INSTALLED_POLL_MS, timed, () => packages.refreshWhenInstalled()),
     every(HOUSEKEEPING_MS, timed, async () => {
       await folder.sweep();
+      // Also where none is kept any more: what was lies there.
+      if (config.cacheBytes === 0) await evictOutputs(database, Infinity, config.cacheMs);
       while ((await pruneTasks(database, config.keepMs, PRUNED_AT_ONCE)) === PRUNED_AT_ONCE) {
         if (timed.aborted) return;
       }
     }),
   ];
+  if (config.cacheBytes > 0) {
+    const evict = async (): Promise<void> => {
+      await evictOutputs(database, config.cacheBytes, config.cacheMs);
+    };
+    periodic.push(every(EVICT_MS, timed, evict, "at once"));
+  }
   if (clients !== null && config.reconcileAfterMs > 0) {
     const { mula } = clients;
     const look = async (): Promise<void> => {

@@ -64,9 +64,11 @@ function finished(
   metrics: Metrics,
 ): void {
   metrics.countRun(task.package, outcome, run?.record.timingsMs ?? {});
+  const cached = run?.record.cached;
+  if (run?.cacheKey !== undefined) metrics.countCacheLookup(task.package, cached !== undefined);
   const fields = { ...idsOf(task), run: runId, elapsedMs: Math.round(elapsedMs) };
   if (outcome.status === "succeeded") {
-    log.info("run succeeded", fields);
+    log.info("run succeeded", cached === undefined ? fields : { ...fields, cached });
     return;
   }
   const { code, message } = outcome;

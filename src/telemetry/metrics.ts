@@ -22,6 +22,8 @@ export interface MetricSources {
 export interface Metrics {
   /** One run is over. Milliseconds per phase; empty when there was no run. */
   countRun(normalizer: string, outcome: Outcome, timingsMs: Partial<Readonly<Record<Phase, number>>>): void;
+  /** A run's result was looked for among those of earlier ones. */
+  countCacheLookup(normalizer: string, found: boolean): void;
   /** A task is over for good: its results arrived, or it failed. */
   countTask(normalizer: string, end: Outcome): void;
   /** A delivery is over: everything arrived, or it was given up. */
@@ -48,6 +50,12 @@ export function openMetrics(sources: MetricSources): Metrics {
     name: "whiskers_tasks_total",
     help: "Tasks that are over, by normalizer, status, and for those that failed, why and whose fault it was.",
     labelNames: ["normalizer", "status", "code", "fault"],
+    registers,
+  });
+  const lookups = new Counter({
+    name: "whiskers_cache_lookups_total",
+    help: "Runs of normalizers whose results are kept, by normalizer, and whether there was one (hit) or it was run (miss).",
+    labelNames: ["normalizer", "result"],
     registers,
   });
   const phases = new Histogram({
@@ -144,6 +152,9 @@ export function openMetrics(sources: MetricSources): Metrics {
     countRun(normalizer, outcome, timingsMs) {
       runs.inc({ normalizer, status: outcome.status, code: outcome.status === "failed" ? outcome.code : "" });
       for (const [phase, ms] of Object.entries(timingsMs)) phases.observe({ phase }, ms / 1000);
+    },
+    countCacheLookup(normalizer, found) {
+      lookups.inc({ normalizer, result: found ? "hit" : "miss" });
     },
     countTask(normalizer, end) {
       const cause = end.status === "failed" ? { code: end.code, fault: ERRORS[end.code].fault } : NO_CAUSE;

@@ -100,6 +100,9 @@ function facts(record: RunRecord, { paint }: Terminal): readonly string[] {
   const inForce = protections.length - missing.length;
   const rows: readonly (readonly [string, string])[] = [
     ["Times", shownTimes(PHASES.map((phase) => [phase, timingsMs[phase]]))],
+    ...(record.cached === undefined
+      ? []
+      : [["Kept", `not run: run ${record.cached} had given this output for the same input`] as const]),
     ["Used", used.join(", ") || "not known with this runtime"],
     ["Ran", `${environment.name} ${environment.version}`.trim() + MODELS[record.models ?? "none"]],
     [

@@ -11,6 +11,8 @@ export interface RunRow {
   readonly document: string;
   /** JSON text; null when there was none. */
   readonly output: string | null;
+  /** Under which its output is kept for later runs; null: it is not. */
+  readonly cacheKey: string | null;
   /** When the outcome was there, by `performance.now()` of this process. */
   readonly overMs: number;
 }
@@ -34,6 +36,7 @@ export async function insertRuns(connection: Connection, runs: readonly RunRow[]
     ],
   );
   await insertOutputs(connection, runs);
+  await keepOutputs(connection, runs);
 }
 
 /** Each is a value of its own: in an array every quote of it would be escaped here and read again there. */
@@ -45,4 +48,19 @@ async function insertOutputs(connection: Connection, runs: readonly RunRow[]): P
     (_row, index) => `($${2 * index + 1}::uuid, $${2 * index + 2}::json)`,
   );
   await connection.query(`insert into whiskers.output (run_id, document) values ${rows.join(", ")}`, values);
+}
+
+/** Under a key that is there already the earlier one stays. */
+async function keepOutputs(connection: Connection, runs: readonly RunRow[]): Promise<void> {
+  const kept = runs.flatMap(({ id, cacheKey, output }) =>
+    cacheKey === null || output === null ? [] : [{ id, cacheKey, bytes: output.length }],
+  );
+  if (kept.length === 0) return;
+  await connection.query(
+    `insert into whiskers.cache (key, run_id, output_bytes)
+     select key, run_id, output_bytes from unnest($1::text[], $2::uuid[], $3::bigint[]) as kept (key, run_id, output_bytes)
+     order by key
+     on conflict (key) do nothing`,
+    [kept.map(({ cacheKey }) => cacheKey), kept.map(({ id }) => id), kept.map(({ bytes }) => bytes)],
+  );
 }

@@ -15,7 +15,7 @@ export interface DeliveryEndRow {
 
 /**
  * Writes the end of deliveries and of their tasks. The output of a task that succeeded is not needed any
- * more, unless it went nowhere because its task came from nowhere; a run whose delivery failed is a failed
+ * more, unless it is kept for later runs, or went nowhere because its task came from nowhere; a run whose delivery failed is a failed
  * run. Returns how many there were: those that somebody else has taken up since are left alone.
  */
 export async function settleDeliveries(
@@ -45,6 +45,7 @@ export async function settleDeliveries(
        delete from whiskers.output using settled, whiskers.task
        where output.run_id = settled.run_id and settled.task_state = 'succeeded'
          and task.id = settled.task_id and task.origin is not null
+         and not exists (select from whiskers.cache where cache.run_id = settled.run_id)
      )
      select count(*)::int as settled from settled`,
     [

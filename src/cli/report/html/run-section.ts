@@ -219,6 +219,7 @@ function howItWent(record: RunRecord): Html {
   const { timingsMs, usage, environment, runtime, protections } = record;
   const missing = protections.filter(({ by }) => by === null).map(({ name }) => name);
   const facts: readonly (readonly [string, string])[] = [
+    ...(record.cached === undefined ? [] : [["Output of run", record.cached] as const]),
     ["CPU", usage.cpuMs === null ? "not known" : formatMs(usage.cpuMs)],
     ["Memory at most", usage.peakMemoryBytes === null ? "not known" : formatBytes(usage.peakMemoryBytes)],
     ["Ran", `${environment.name} ${environment.version}`],
