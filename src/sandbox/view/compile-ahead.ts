@@ -3,11 +3,12 @@ import { cp, lstat, readdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
 import { DEFAULT_LIMITS } from "../../domain/limits.ts";
-import type { Package } from "../../domain/package.ts";
+import type { Package, Root } from "../../domain/package.ts";
 import { guestCommand } from "../guest-command.ts";
 import type { Python } from "../interpreters.ts";
 import { readToEnd } from "./read-to-end.ts";
 import { makeFolder } from "./make-folder.ts";
+import { writeBundle } from "./sdk-bundle.ts";
 import { putInPlace } from "./sdk-copy.ts";
 import { INSIDE } from "./view.ts";
 import type { Entry } from "./view.ts";
@@ -27,9 +28,11 @@ const DEADLINE_MS = 60_000;
 export async function compilePython(
   { folder, digest }: Pick<Package, "folder" | "digest">,
   inside: string,
-  { python, entries, host }: CompileOptions,
+  { python, root, entries, host }: CompileOptions,
 ): Promise<string> {
-  const name = `${digest.replace(/^sha256:/u, "")}-${python.cacheTag}`;
+  // A root's interpreter says of itself what version it is, and compiles as it likes: what it makes is for its root alone.
+  const by = root === null ? "" : `-${root.digest.replace(/^sha256:/u, "")}`;
+  const name = `${digest.replace(/^sha256:/u, "")}-${python.cacheTag}${by}`;
   const copy = path.join(host.stateDirectory, "compiled", name);
   if (await exists(copy)) return copy;
   const argv = [python.executable, "-I", "-S", "-c", COMPILE, inside];
@@ -39,12 +42,15 @@ export async function compilePython(
   await makeFolder(path.dirname(draft));
   await cp(folder, draft, { recursive: true, verbatimSymlinks: true });
   for (const { file, content } of printed) await putCompiled(draft, file, content, python.cacheTag);
+  if (inside === INSIDE.sdk) await writeBundle(path.join(draft, "python"), python.cacheTag);
   await putInPlace(draft, copy);
   return copy;
 }
 
 export interface CompileOptions {
   readonly python: Python;
+  /** Where the interpreter is from; null: it is this machine's. */
+  readonly root: Root | null;
   readonly entries: readonly Entry[];
   readonly host: ViewHost;
 }

@@ -57,7 +57,7 @@ async function preparePython(
   };
   if (root === null) await compileSdk(host.sdkFolder, python);
   const entries = await host.makeEntries(parts);
-  const compile = { python, entries, host };
+  const compile = { python, root, entries, host };
   const sdk = { folder: host.sdkFolder, digest: path.basename(host.sdkFolder) };
   const compiled: ViewParts = {
     ...parts,

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { codeOf } from "../../domain/unknown.ts";
 import { makeFolder } from "./make-folder.ts";
 import type { Python } from "../interpreters.ts";
+import { PYTHON_INSIDE, writeBundle } from "./sdk-bundle.ts";
 
 /** Parts of the SDK that no guest needs. */
 const LEFT_OUT = new Set(["__pycache__", "test", "node_modules", "go", "rust"]);
@@ -43,10 +44,9 @@ export async function compileSdk(copy: string, python: Python): Promise<void> {
   if (await exists(done)) return;
   const folder = path.join(copy, "python");
   try {
-    await promisify(execFile)(python.executable, ["-I", path.join(folder, "compile.py"), folder], {
-      timeout: COMPILE_TIMEOUT_MS,
-      env: {},
-    });
+    const argv = ["-I", path.join(folder, "compile.py"), folder, PYTHON_INSIDE];
+    await promisify(execFile)(python.executable, argv, { timeout: COMPILE_TIMEOUT_MS, env: {} });
+    await writeBundle(folder, python.cacheTag);
     await writeFile(done, "");
   } catch {
     // The guest compiles what it imports by itself.
