@@ -12,9 +12,9 @@ const HEADER_BYTES = 16;
 /**
  * Puts the compiled modules of the SDK's Python package into one file, which its start.py reads instead of looking for
  * each: the place it is for, on a line; names and sizes in bytes, on a line; then their code.
- * @param folder `python` of the SDK, compiled as it is seen at `PYTHON_INSIDE`
+ * @param folder `python` of the SDK, compiled as it is seen at `place`
  */
-export async function writeBundle(folder: string, cacheTag: string): Promise<void> {
+export async function writeBundle(folder: string, cacheTag: string, place = PYTHON_INSIDE): Promise<void> {
   const compiled = path.join(folder, "whiskers/__pycache__");
   const suffix = `.${cacheTag}.pyc`;
   const modules: { readonly name: string; readonly code: Buffer }[] = [];
@@ -30,7 +30,7 @@ export async function writeBundle(folder: string, cacheTag: string): Promise<voi
   const index = modules.map(({ name, code }) => `${name} ${code.length}`).join(",");
   const target = path.join(folder, `bundle.${cacheTag}`);
   const draft = `${target}.${process.pid}`;
-  const head = Buffer.from(`${PYTHON_INSIDE}\n${index}\n`);
+  const head = Buffer.from(`${place}\n${index}\n`);
   await writeFile(draft, Buffer.concat([head, ...modules.map(({ code }) => code)]), { mode: 0o644 });
   await rename(draft, target);
 }

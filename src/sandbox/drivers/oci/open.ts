@@ -38,13 +38,15 @@ export async function openGuest(
 ): Promise<OciSandbox> {
   const command = guestCommand(prepared.pkg, request.state, pathsInside(prepared), request.limits);
   const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;
-  return openContainer(prepared.entries, { ...command, reservedBytes }, request, host);
+  // The kernel ends the rest with it, and there is no other run that what it left would be in the way of.
+  const isFirst = host.runtime.signalsFirst && request.state === "fresh";
+  return openContainer(prepared.entries, { ...command, reservedBytes, isFirst }, request, host);
 }
 
 /** Starts any command in a container with these entries. @throws WhiskersError `sandbox-failed` */
 export async function openContainer(
   entries: readonly Entry[],
-  command: LaunchCommand,
+  command: ContainerCommand,
   request: Pick<OpenRequest, "limits" | "files">,
   host: OciHost,
 ): Promise<OciSandbox> {
@@ -96,9 +98,14 @@ function runtimeCgroup(name: string): string {
   return `${name}0`;
 }
 
+interface ContainerCommand extends LaunchCommand {
+  /** It is the first process of the container, without an init above it. */
+  readonly isFirst?: boolean;
+}
+
 interface Contents {
   readonly entries: readonly Entry[];
-  readonly command: LaunchCommand;
+  readonly command: ContainerCommand;
   readonly files: OpenRequest["files"];
   readonly limits: OpenRequest["limits"];
   readonly id: number | null;
@@ -132,7 +139,10 @@ async function makeBundle(
       entry.kind === "read-only" ? { ...entry, source: host.stage.placeOf(entry.source) } : entry,
     ),
     files: placed.map((file) => ({ name: file.name, source: host.stage.placeOf(file.source) })),
-    command: { env: command.env, argv: underInit(command.argv, entries, host.runtime) },
+    command: {
+      env: command.env,
+      argv: command.isFirst === true ? command.argv : underInit(command.argv, entries, host.runtime),
+    },
     limits,
     users: host.userNamespace ? usersOf(id) : null,
     cgroupsPath: host.runtime.makesCgroup && host.isRoot ? runtimeCgroup(name) : null,

@@ -19,6 +19,8 @@ export interface Runtime {
   readonly flags: readonly string[];
   /** It has a kernel of its own, or a machine: a hole of the host's kernel is not enough to get out. */
   readonly ownKernel: boolean;
+  /** Its kernel gives a container's first process every signal that it is sent, as any other. */
+  readonly signalsFirst: boolean;
   /** It puts the container into a cgroup that it makes; else it runs in the sandbox's, as all that it starts. */
   readonly makesCgroup: boolean;
   /**
@@ -67,6 +69,7 @@ export async function findRuntime(name: string, searchPath: string): Promise<Run
         program,
         version,
         ownKernel: true,
+        signalsFirst: true,
         fork: false,
         // Its own kernel answers the calls of guests; the few that it makes itself are filtered by it.
         flags: ["--network=none", "--ignore-cgroups", "--file-access-mounts=exclusive"],
@@ -95,6 +98,7 @@ const CONTAINER = {
   fork: true,
   flags: [],
   ownKernel: false,
+  signalsFirst: false,
   makesCgroup: false,
   passesDescriptors: true,
   userNamespace: true,
