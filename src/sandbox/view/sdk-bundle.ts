@@ -18,7 +18,7 @@ export async function writeBundle(folder: string, cacheTag: string, place = PYTH
   const compiled = path.join(folder, "whiskers/__pycache__");
   const suffix = `.${cacheTag}.pyc`;
   const modules: { readonly name: string; readonly code: Buffer }[] = [];
-  for (const file of (await readdir(compiled).catch(() => [])).toSorted()) {
+  for (const file of (await readdir(compiled).catch((): string[] => [])).toSorted()) {
     if (!file.endsWith(suffix)) continue;
     const module = file.slice(0, -suffix.length);
     modules.push({
