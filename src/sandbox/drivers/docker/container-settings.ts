@@ -20,10 +20,10 @@ export interface ContainerParts {
   /** JSON; null: the engine's own profile. */
   readonly seccomp: string | null;
   /**
-   * The engine passes on all options of a tmpfs. Podman knows neither `uid` nor `nr_inodes`: /tmp is everybody's in
-   * the container then, and the memory limit alone bounds empty files.
+   * Podman knows neither `uid` nor `nr_inodes` of a tmpfs: /tmp is everybody's in the container then, and the memory
+   * limit alone bounds empty files. It hides paths by another setting than Docker, and makes places writable by itself.
    */
-  readonly knowsTmpfs: boolean;
+  readonly isPodman: boolean;
   /** Of the engine; null: its default. */
   readonly runtime: string | null;
   /** Processes of the init and of the runtime that count against the limit. */
@@ -88,6 +88,7 @@ export function containerSettings(parts: ContainerParts): unknown {
       SecurityOpt: [
         "no-new-privileges:true",
         ...(parts.seccomp === null ? [] : [`seccomp=${parts.seccomp}`]),
+        ...(parts.isPodman ? [`mask=${MASKED.join(":")}`] : []),
       ],
       MaskedPaths: MASKED,
       ReadonlyPaths: READ_ONLY,
@@ -136,14 +137,19 @@ function volumeAt(target: string | null): readonly unknown[] {
   return target === null ? [] : [{ Type: "volume", Target: target, VolumeOptions: { NoCopy: true } }];
 }
 
-function tmpfsOf({ limits, id, knowsTmpfs }: ContainerParts): readonly (readonly [string, string])[] {
-  const owned = knowsTmpfs ? `mode=0700,uid=${id},gid=${id},nr_inodes=${TMPFS_INODES}` : "mode=1777";
-  return privateView(limits).flatMap((entry) =>
+function tmpfsOf({ limits, id, isPodman }: ContainerParts): readonly (readonly [string, string])[] {
+  const owned = isPodman ? "mode=1777" : `mode=0700,uid=${id},gid=${id},nr_inodes=${TMPFS_INODES}`;
+  const ours = privateView(limits).flatMap((entry) =>
     entry.kind === "tmpfs" && entry.target !== "/dev/shm"
       ? [[entry.target, `rw,exec,nosuid,nodev,size=${entry.bytes},${owned}`] as const]
       : [],
   );
+  return [...ours, ...(isPodman ? WRITABLE_BY_PODMAN : []).map((target) => [target, NOTHING] as const)];
 }
+
+/** Where it puts a tmpfs without a limit of size, when a root is read-only, unless something is there. */
+const WRITABLE_BY_PODMAN = ["/run", "/var/tmp"];
+const NOTHING = "ro,noexec,nosuid,nodev,size=4k,mode=0555";
 
 /** Empty files hold memory too. */
 const TMPFS_INODES = 20_000;

@@ -70,7 +70,7 @@ export async function launchSandbox(
       id,
       seccomp: host.seccomp,
       runtime: host.runtime,
-      knowsTmpfs: !host.isPodman,
+      isPodman: host.isPodman,
       ownProcesses: host.ownProcesses,
     };
     container = await create(name, settings, filesystem, host);

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import path from "node:path/posix";
 
 import { WhiskersError } from "../../../errors.ts";
@@ -56,6 +57,20 @@ export function viewFilesystem(
   options: { readonly passing?: boolean } = {},
 ): Filesystem {
   if (!host.sharesFiles) return copiedFilesystem(entries, host, options.passing);
+  return mountedFilesystem(host.isPodman ? entries.flatMap(spreadVar) : entries, host);
+}
+
+/** Podman mounts on /var/tmp, which a /var that is mounted itself may not have: what is in it is mounted. */
+function spreadVar(entry: Entry): readonly Entry[] {
+  if (entry.kind !== "read-only" || entry.target !== "/var") return [entry];
+  return readdirSync(entry.source, { withFileTypes: true }).flatMap((one) =>
+    one.name !== "tmp" && (one.isDirectory() || one.isFile())
+      ? [readOnly(path.join(entry.source, one.name), path.join("/var", one.name))]
+      : [],
+  );
+}
+
+function mountedFilesystem(entries: readonly Entry[], host: Host): Filesystem {
   const layers = [{ entries: () => layerOf(entries) }];
   return {
     entries: entries.filter((entry) => !isEtc(entry)),
