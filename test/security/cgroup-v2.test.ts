@@ -12,31 +12,77 @@ const PARTS = [
   "close is idempotent",
   "its limits on processes",
 ];
+/** Of containers: the basics beside. */
+const CONTAINER_PARTS = [...PARTS, "three streams", "exit code and signal"];
 const DEADLINE_MS = 300_000;
+const CONTAINERS_DEADLINE_MS = 900_000;
+const isWhole = process.env["WHISKERS_TEST_CGROUP_V2"] === "all";
 
-const SCRIPT = `
+const CGROUPS = `
 cat /proc/self/cgroup
 node --input-type=module -e '
 import { openCgroups } from "/checkout/src/sandbox/cgroup/open-cgroups.ts";
 const cgroups = openCgroups();
 console.log("cgroups:", cgroups?.name, [...(cgroups?.controllers ?? [])].sort().join(" "));
 '
-node --test --test-isolation=none --test-reporter=tap \\
-  --test-name-pattern '${PARTS.join("|")}' test/contract/subprocess-bubblewrap.test.ts
+`;
+const LEFT = `
 for file in /sys/fs/cgroup/service/*/cgroup.procs; do echo "left: $file"; done
 `;
+
+function contract(file: string, parts: readonly string[]): string {
+  return `
+node --test --test-isolation=none --test-reporter=tap \\
+  --test-name-pattern '${parts.join("|")}' test/contract/${file}
+`;
+}
 
 /** This machine may have version 1; here a kernel has version 2 and nothing else. */
 describe("cgroups of version 2, on a kernel of their own", { skip: whyNoMachine() ?? false }, () => {
   it("sandboxes are limited and measured by them, and leave none behind", async (t) => {
-    const said = await runInDebian(SCRIPT, DEADLINE_MS);
+    const said = await runInDebian(
+      `${CGROUPS}${contract("subprocess-bubblewrap.test.ts", PARTS)}${LEFT}`,
+      DEADLINE_MS,
+    );
     t.diagnostic(said.split("\n").find((line) => line.startsWith("cgroups:")) ?? "");
     assert.match(said, /^0::\/service$/mu, said);
     assert.match(said, /^cgroups: cgroup v2 cpu cpuacct memory pids$/mu, said);
-    for (const part of PARTS)
-      assert.match(said, new RegExp(`^\\s*ok \\d+ - ${part}(?!.*# SKIP)`, "mu"), said);
-    assert.doesNotMatch(said, /^\s*not ok/mu, said);
-    const left = [...said.matchAll(/^left: (?<file>.*)$/gmu)].map((found) => found.groups?.["file"]);
-    assert.deepEqual(left, ["/sys/fs/cgroup/service/whiskers-runner/cgroup.procs"]);
+    holds(said, PARTS);
+    leavesNothing(said);
   });
+
+  for (const runtime of ["runc", "crun"]) {
+    const skip = isWhole ? false : "everything is emulated there: WHISKERS_TEST_CGROUP_V2=all";
+    it(
+      `containers of ${runtime} are limited and measured by them, and leave none behind`,
+      { skip },
+      async (t) => {
+        const script = `
+mkdir /tmp/share
+echo "share: $(node test/fixtures/oci-processor-share.ts /tmp/share ${runtime})"
+ls /tmp/share/oci/bundles /tmp/share/oci/records | grep whiskers- | sed 's/^/left: /'
+`;
+        const said = await runInDebian(
+          `${CGROUPS}${contract(`oci-${runtime}.test.ts`, CONTAINER_PARTS)}${script}${LEFT}`,
+          CONTAINERS_DEADLINE_MS,
+        );
+        holds(said, CONTAINER_PARTS);
+        leavesNothing(said);
+        const share = Number(/^share: (?<share>[\d.]+)$/mu.exec(said)?.groups?.["share"]);
+        t.diagnostic(`an endless loop with a quarter of a processor got ${share} of one`);
+        assert.ok(share > 0.1 && share < 0.35, said);
+      },
+    );
+  }
 });
+
+function holds(said: string, parts: readonly string[]): void {
+  for (const part of parts)
+    assert.match(said, new RegExp(`^\\s*ok \\d+ - .*${part}(?!.*# SKIP)`, "mu"), said);
+  assert.doesNotMatch(said, /^\s*not ok/mu, said);
+}
+
+function leavesNothing(said: string): void {
+  const left = [...said.matchAll(/^left: (?<file>.*)$/gmu)].map((found) => found.groups?.["file"]);
+  assert.deepEqual(left, ["/sys/fs/cgroup/service/whiskers-runner/cgroup.procs"]);
+}
