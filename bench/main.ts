@@ -16,8 +16,11 @@ import { openStages } from "../src/cli/open-stages.ts";
 import { progressBar } from "../src/cli/progress-bar.ts";
 import { describeTerminal } from "../src/cli/terminal/terminal.ts";
 import { readSettings } from "../src/config/settings.ts";
+import { baseRoot } from "../test/fixtures/base-root.ts";
+import { debianKernel } from "../test/fixtures/debian-kernel.ts";
 import { startDockerEngine, whyNoDockerEngine } from "../test/fixtures/docker-engine.ts";
 import { type LargeRaw, measureLargeRaw } from "./measure-large-raw.ts";
+import { measureMicrovm, type MicrovmFigures } from "./measure-microvm.ts";
 import { measureRecords, type RecordsRate } from "./measure-records.ts";
 import { measureSupervise, type SuperviseFigures } from "./measure-supervise.ts";
 import { moreWays } from "./more-ways.ts";
@@ -30,6 +33,7 @@ const HELP = `./dev bench [OPTION...]
   --runtime NAME   only this runtime, as often as wanted: ${BENCH_RUNTIMES.join(", ")}
   --quick          fewer repetitions; without containers and machines unless they are named
   --supervise      the supervisor at work, instead; takes minutes
+  --machines       boots, restores, memory and device of virtual machines, instead, as JSON
   --json           one JSON document
   --svg FILE       write a chart, too
   --save           keep the figures in bench/results, for documents to quote
@@ -60,12 +64,19 @@ async function main(): Promise<void> {
       quick: { type: "boolean" },
       check: { type: "boolean" },
       supervise: { type: "boolean" },
+      machines: { type: "boolean" },
       save: { type: "boolean" },
       svg: { type: "string" },
     },
   });
   if (values.help === true) {
     process.stdout.write(HELP);
+    return;
+  }
+  if (values.machines === true) {
+    const figures = await measureMachines();
+    if (values.save === true) saveResult("microvm", "qemu", figures);
+    process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
     return;
   }
   const quick = values.quick === true;
@@ -77,6 +88,19 @@ async function main(): Promise<void> {
   if (values.save === true) save(report);
   process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : asText(report));
   if (values.check === true && report.verdicts.some(({ kept }) => !kept)) process.exitCode = 1;
+}
+
+async function measureMachines(): Promise<MicrovmFigures> {
+  const folder = mkdtempSync(join(tmpdir(), "whiskers-bench-machines-"));
+  try {
+    return await measureMicrovm({
+      root: await baseRoot("python:3.11"),
+      kernel: await debianKernel(),
+      folder,
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Every runtime, on a home and an engine of the bench's own. */

@@ -1,9 +1,22 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, suite, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
+import { measureDevice } from "../../bench/measure-microvm.ts";
 import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
 import type { Limits } from "../../src/domain/limits.ts";
 import type { Package } from "../../src/domain/package.ts";
@@ -16,6 +29,8 @@ import { setUp } from "../../src/sandbox/drivers/microvm/set-up.ts";
 import type { Driver, Ending, Sandbox } from "../../src/sandbox/driver.ts";
 import { openRig } from "../../src/sandbox/testing/rig.ts";
 import type { Rig } from "../../src/sandbox/testing/rig.ts";
+import { privateView } from "../../src/sandbox/view/view.ts";
+import type { Entry } from "../../src/sandbox/view/view.ts";
 import { baseRoot } from "../fixtures/base-root.ts";
 import { debianKernel } from "../fixtures/debian-kernel.ts";
 import { whyNoMachine } from "../fixtures/debian-machine.ts";
@@ -24,6 +39,18 @@ import { eventually } from "../fixtures/eventually.ts";
 const MiB = 1024 * 1024;
 /** Everything is emulated here. */
 const LIMITS: Partial<Limits> = { startMs: 60_000, wallMs: 30_000, memoryBytes: 96 * MiB, tmpBytes: 8 * MiB };
+/** What a run may add, in round trips of its bytes through the device: measured are two to three. */
+const MOST_ROUND_TRIPS = 6;
+const whyNotWhole =
+  process.env["WHISKERS_TEST_MICROVM"] === "all"
+    ? false
+    : "machines are emulated here: WHISKERS_TEST_MICROVM=all runs it";
+/** The shell of the initramfs is all that such a guest needs. */
+const SHELL_ENTRIES: readonly Entry[] = [
+  ...privateView(DEFAULT_LIMITS),
+  { kind: "read-only", source: "/bin/busybox", target: "/bin/sh", isFile: true },
+  { kind: "proc", target: "/proc" },
+];
 const SDK_FOLDER = path.resolve(import.meta.dirname, "../../sdk");
 const NORMALIZER = `
 import json, os, random, time
@@ -97,6 +124,8 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
     const restores = [made, restored].map(({ usage }) => usage.cpuMs ?? Number.NaN);
     const share = Math.min(...restores) / (cold.usage.cpuMs ?? Number.NaN);
     assert.ok(share > 0 && share <= 0.15, `a restore costs ${Math.round(share * 100)} % of a boot`);
+    const wall = restored.timingsMs.open / cold.timingsMs.open;
+    assert.ok(wall > 0 && wall <= 0.15, `a restore takes ${Math.round(wall * 100)} % of a boot's time`);
 
     const snapshots = path.join(stateDirectory, "microvm/snapshots");
     const [name = ""] = readdirSync(snapshots).filter((one) => !one.startsWith("."));
@@ -124,7 +153,8 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
     assert.ok(outcome.status === "failed" && outcome.code === "memory-limit", JSON.stringify(outcome));
   });
 
-  test("a monitor that is killed from outside is the platform's fault, and leaves nothing", async () => {
+  /** A run that would never end, once its guest is there. */
+  const hanging = async (limits: Partial<Limits>) => {
     const { promise: ready, resolve: isReady } = Promise.withResolvers<Sandbox>();
     const observed: Driver = {
       ...driver,
@@ -139,17 +169,85 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
         return sandbox;
       },
     };
-    const limits = { ...LIMITS, wallMs: 60_000 };
-    const running = rig.run(pkg, { driver: observed, state: "fresh", limits, raws: [rig.raw("hang")] });
+    const running = rig.run(pkg, {
+      driver: observed,
+      state: "fresh",
+      limits: { ...LIMITS, ...limits },
+      raws: [rig.raw("hang")],
+    });
+    running.catch(() => {});
+    const { id } = await ready;
+    return { running, id, pid: monitors(id)[0] ?? 0 };
+  };
+
+  test("a monitor that is killed from outside is the platform's fault, and leaves nothing", async () => {
+    const { running, id, pid } = await hanging({ wallMs: 60_000 });
     const killed = assert.rejects(running, {
       code: "sandbox-failed",
       message: /the monitor was ended by SIGKILL while the guest ran/u,
     });
-    const { id } = await ready;
-    const [pid = 0] = monitors(id);
     process.kill(pid, "SIGKILL");
     await killed;
-    assert.deepEqual(monitors(id), []);
+    assert.deepEqual(leftOf(id), []);
+  });
+
+  test("a machine that stands still ends with its run's time, and leaves nothing", async () => {
+    const { running, id, pid } = await hanging({ wallMs: 1500 });
+    process.kill(pid, "SIGSTOP");
+    const { outcome } = await running;
+    assert.ok(outcome.status === "failed" && outcome.code === "time-limit", JSON.stringify(outcome));
+    await eventually("nothing is left of it", () => leftOf(id).length === 0);
+  });
+
+  test("a disk of the host that is full costs the snapshot and no run", { skip: whyNotWhole }, async () => {
+    const small = path.join(folder, "small");
+    mkdirSync(small);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=200m", "tmpfs", small]);
+    try {
+      const onSmall = createMicrovmDriver({
+        stateDirectory: path.join(small, "state"),
+        sdkFolder: SDK_FOLDER,
+        diskImage,
+        kernel: await debianKernel(),
+      });
+      const { outcome } = await rig.run(pkg, {
+        driver: onSmall,
+        state: "fresh",
+        limits: LIMITS,
+        raws: [rig.raw("look")],
+      });
+      assert.deepEqual(outcome, { status: "succeeded" });
+      assert.deepEqual(readdirSync(path.join(small, "state/microvm/snapshots")), []);
+    } finally {
+      execFileSync("umount", ["-l", small]);
+    }
+  });
+
+  test("machines that go on from one snapshot write to little of its memory before their run", async () => {
+    const prepared = await driver.prepare(pkg);
+    const limits = { ...DEFAULT_LIMITS, ...LIMITS };
+    const opened = await Promise.all(
+      [1, 2].map(() => driver.open(prepared, { state: "fresh", limits, files: [] })),
+    );
+    try {
+      for (const sandbox of opened) await once(sandbox.output, "data");
+      await setTimeout(500);
+      for (const { id } of opened) {
+        const { sharedBytes, ownBytes } = memoryOfSnapshot(monitors(id)[0] ?? 0);
+        assert.ok(sharedBytes > 4 * MiB, `${sharedBytes} bytes are shared`);
+        assert.ok(ownBytes < 2 * MiB, `${ownBytes} bytes are its own`);
+      }
+    } finally {
+      for (const sandbox of opened) await sandbox.close();
+    }
+  });
+
+  test("a run in a warm machine adds little to what the device takes for its bytes", async (t) => {
+    const subject = { root: await baseRoot("python:3.11"), kernel: await debianKernel(), folder };
+    const { roundTripMs, runMs, runInsideMs } = await measureDevice(subject);
+    const times = (runMs - runInsideMs) / roundTripMs;
+    t.diagnostic(`${times.toFixed(1)} times ${roundTripMs.toFixed(2)} ms`);
+    assert.ok(times <= MOST_ROUND_TRIPS, `it adds ${times.toFixed(1)} round trips of ${roundTripMs} ms`);
   });
 
   test("machines that do not boot say why, and keep their console", { concurrency: true }, async (t) => {
@@ -197,6 +295,30 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
       return file;
     };
     await Promise.all([
+      t.test("a kernel that panics while a guest runs counts as that guest's crash", async () => {
+        const sandbox = await openMachine(
+          {
+            entries: SHELL_ENTRIES,
+            disks: { files: [], placeOf: (source) => source },
+            command: { argv: ["/bin/sh", "-c", "echo running; read -r line"], env: {} },
+            relayed: false,
+          },
+          { limits: { ...DEFAULT_LIMITS, ...LIMITS }, files: [] },
+          { ...host, initramfs: panicking(host.initramfs, folder) },
+        );
+        sandbox.output.once("data", () => {
+          sandbox.signal("terminate");
+        });
+        const ended = await sandbox.ended;
+        await sandbox.close();
+        assert.deepEqual(ended, {
+          exitCode: null,
+          signal: "SIGKILL",
+          outOfMemory: false,
+          runtimeError: null,
+        });
+        assert.deepEqual(leftOf(sandbox.id), []);
+      }),
       t.test("an init that ends", async () => {
         const { runtimeError } = await ending(withInit("ends", "exit 3"));
         assert.match(runtimeError ?? "", /the kernel could not start the initramfs: Attempted to kill init/u);
@@ -233,6 +355,34 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
     ]);
   });
 });
+
+/** The same initramfs, but that its init makes the kernel panic when it is to ask the guest to end. */
+function panicking(initramfs: string, folder: string): string {
+  const bytes = readFileSync(initramfs);
+  const asks = `kill -TERM "$pid" 2>/dev/null`;
+  const at = bytes.indexOf(asks);
+  assert.ok(at > 0, "the init asks as it did");
+  bytes.write("echo c >/proc/sysrq-trigger".padEnd(asks.length), at, "latin1");
+  const file = path.join(folder, "panics.cpio");
+  writeFileSync(file, bytes);
+  return file;
+}
+
+/** Processes and cgroups that name a machine. */
+function leftOf(id: string): readonly string[] {
+  return [...monitors(id).map(String), ...globSync(`/sys/fs/cgroup/**/*${id}*`)];
+}
+
+/** Of what a monitor has mapped of the memory of a snapshot: what it has as others have it, and what it wrote. */
+function memoryOfSnapshot(pid: number): { readonly sharedBytes: number; readonly ownBytes: number } {
+  const text = readFileSync(`/proc/${pid}/smaps`, "utf8");
+  const [, mapping = ""] = text.split(/^(?=[0-9a-f]+-[0-9a-f]+ .*\/memory$)/mu);
+  const kibOf = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, "mu").exec(mapping)?.[1]);
+  return {
+    sharedBytes: kibOf("Rss") * 1024 - kibOf("Private_Dirty") * 1024,
+    ownBytes: kibOf("Private_Dirty") * 1024,
+  };
+}
 
 async function pythonPackage(folder: string): Promise<Package> {
   return {

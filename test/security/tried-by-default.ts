@@ -49,7 +49,10 @@ const SETTINGS: readonly string[] = [
   "leak-forged-child",
 ];
 
-const TRIED = { all: undefined, settings: SETTINGS, quick: QUICK } as const;
+/** What machines are tried with in every test run: where they are emulated, each takes a quarter of a minute. */
+const MACHINES: readonly string[] = ["read-host-files", "fork-bomb", "cgroup-files"];
+
+const TRIED = { all: undefined, settings: SETTINGS, quick: QUICK, machines: MACHINES } as const;
 
 /** Names of attacks for `hostileSuite`, from WHISKERS_TEST_ATTACKS: `all`, or names by commas; undefined: all. */
 export function triedByDefault(which: keyof typeof TRIED): readonly string[] | undefined {

@@ -63,6 +63,15 @@ export const GVISOR = {
   concurrency: 2,
 } as const;
 
+/**
+ * Its columns where machines are emulated: everything in them takes some fifteen times as long, a start some seconds, and
+ * on a busy machine several times that.
+ */
+export const EMULATED = {
+  slow: { startMs: 60_000, overMs: 5000, wallFactor: 10, bystanderMs: 10_000 },
+  concurrency: 1,
+} as const;
+
 export function withWeakness(attack: Attack, weakness: Weakness | undefined): Attack {
   if (weakness === undefined) return attack;
   const allowed = Object.fromEntries((weakness.attempts ?? []).map((name) => [name, weakness.why]));

@@ -62,7 +62,10 @@ async function preparePython(
   const compiled: ViewParts = {
     ...parts,
     // What loads late is not there yet.
-    packageFolder: pkg.loadsLate === true ? pkg.folder : await compilePython(pkg, INSIDE.package, compile),
+    packageFolder:
+      pkg.loadsLate === true || host.compilesPackages === false
+        ? pkg.folder
+        : await compilePython(pkg, INSIDE.package, compile),
     sdkFolder: root === null ? host.sdkFolder : await compilePython(sdk, INSIDE.sdk, compile),
     dependenciesFolder:
       pkg.dependencies === null ? null : await compilePython(pkg.dependencies, INSIDE.dependencies, compile),

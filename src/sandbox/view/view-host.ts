@@ -16,6 +16,8 @@ export interface ViewHost {
   findPython(version: string | null, python: string | undefined): Promise<Python>;
   /** The whole view of these parts, with every source where the sandbox's user can reach it. */
   makeEntries(parts: ViewParts): Promise<readonly Entry[]>;
+  /** False: what is started to compile the code of one package costs more than its starts win by it. */
+  readonly compilesPackages?: boolean;
   /** Starts a command in a sandbox with this view and the default limits. @throws WhiskersError `sandbox-failed` */
   launch(entries: readonly Entry[], command: LaunchCommand): Promise<Sandbox>;
 }

@@ -101,6 +101,8 @@ async function prepareMachine(pkg: Package, host: MicrovmHost): Promise<Prepared
     etcFolder,
     sdkFolder,
     findPython: (version, python) => host.findPython(version, python),
+    // A whole machine would be booted for it; one that is saved has loaded the code already.
+    compilesPackages: false,
     makeEntries: (parts) => Promise.resolve([...privateView(DEFAULT_LIMITS), ...systemView(parts)]),
     launch: async (entries, command) =>
       openMachine(

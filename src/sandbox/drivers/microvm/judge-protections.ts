@@ -17,6 +17,7 @@ export function judgeProtections(
   { status, interfaces, rootIsReadOnly, tmpIsPrivate }: Facts,
   monitor: string,
   cgroups: CgroupParent | null,
+  monitorsHaveUsers: boolean,
 ): readonly Protection[] {
   const kernel = `a kernel of its own, ${monitor}`;
   const has = (name: string, value: string): boolean => status.get(name) === value;
@@ -34,7 +35,10 @@ export function judgeProtections(
     "private-tmp": tmpIsPrivate ? "tmpfs" : null,
     "no-new-privileges": has("NoNewPrivs", "1") ? "the machine's init" : null,
     "no-capabilities": noCapabilities ? "the machine's init" : null,
-    "unprivileged-uid": uid === "0" ? null : `user ${uid} of the machine; the monitor is a user of its own`,
+    "unprivileged-uid":
+      uid === "0"
+        ? null
+        : `user ${uid} of the machine${monitorsHaveUsers ? "; the monitor is a user of its own" : ""}`,
     seccomp: has("Seccomp", "2") ? "an allow-list of system calls" : null,
     "memory-limit": `cgroup v2 of the machine, and the machine's size${outside}`,
     "process-limit": `cgroup v2 of the machine${outside}`,

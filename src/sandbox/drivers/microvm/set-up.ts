@@ -47,11 +47,11 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
     const draft: MicrovmHost = { ...base, monitor, version, protections: [], advice: [] };
     const probed = await probeMachine(draft, monitor.hardware ? HARDWARE_MS : EMULATED_MS);
     if (!probed.works) {
-      const reason = `${probed.reason.replaceAll(/\s+/gu, " ")}${hintFor(probed.reason)}`;
+      const reason = `${probed.reason.replaceAll(/\s+/gu, " ")}${hintFor(probed.reason, base.ids.areOurs)}`;
       if (!reasons.includes(reason)) reasons.push(reason);
       continue;
     }
-    const protections = judgeProtections(probed.facts, monitor.version, base.cgroups);
+    const protections = judgeProtections(probed.facts, monitor.version, base.cgroups, base.ids.areOurs);
     return {
       available: true,
       host: {
@@ -98,13 +98,14 @@ function counterKhz(): number | null {
   }
 }
 
-function hintFor(reason: string): string {
-  return /kvm: Permission denied/u.test(reason)
+function hintFor(reason: string, monitorsHaveUsers: boolean): string {
+  if (!/kvm: Permission denied/u.test(reason)) return "";
+  return monitorsHaveUsers
     ? "; monitors run as users of their own, so /dev/kvm has to be for a group: chgrp kvm /dev/kvm; chmod 660 /dev/kvm"
-    : "";
+    : "; whoever runs Whiskers has to be in the group of /dev/kvm: usermod -aG kvm USER";
 }
 
-function adviceFor({ monitor, cgroups }: MicrovmHost): readonly string[] {
+function adviceFor({ monitor, cgroups, ids }: MicrovmHost): readonly string[] {
   return [
     ...(monitor.hardware
       ? []
@@ -112,6 +113,7 @@ function adviceFor({ monitor, cgroups }: MicrovmHost): readonly string[] {
     ...(monitor.confinedBy.includes("bubblewrap")
       ? []
       : ["QEMU is in no namespaces of its own: install bubblewrap (apt-get install bubblewrap)"]),
+    ...(ids.areOurs ? [] : ["not root: QEMU runs as the user who runs Whiskers, not as one of its own"]),
     ...(cgroups === null ? ["no cgroup is writable: what the monitor uses is limited by a watchdog"] : []),
   ];
 }
