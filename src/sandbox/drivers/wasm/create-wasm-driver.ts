@@ -8,6 +8,8 @@ import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from
 import { within } from "../../within.ts";
 import { setUp } from "./host.ts";
 import type { Host } from "./host.ts";
+import { openComponent } from "./open-component.ts";
+import type { Component } from "./open-component.ts";
 import { InstancesProcess } from "./instances-process.ts";
 import { openSandbox } from "./open.ts";
 import { selfCheck } from "./self-check.ts";
@@ -43,6 +45,7 @@ class WasmDriver implements Driver {
     guests: ["wasm"],
   };
   readonly #options: WasmOptions;
+  readonly #components = new Map<string, Promise<Component | null>>();
   readonly #processes = new Map<string, readonly Promise<InstancesProcess>[]>();
   #found: Promise<Host> | null = null;
 
@@ -75,8 +78,12 @@ class WasmDriver implements Driver {
         "environment-missing",
         `no module ${guest.file}: looked for it in ${pkg.folder}`,
       );
-    const version = `WASI preview 1, V8 ${process.versions.v8}`;
-    return { pkg, environment: { name: "wasm", version, digest: null } };
+    const component = await this.#component(pkg, guest.file, await this.#host());
+    const wasi = component === null ? "WASI preview 1" : "WASI 0.2";
+    return {
+      pkg,
+      environment: { name: "wasm", version: `${wasi}, V8 ${process.versions.v8}`, digest: null },
+    };
   }
 
   async open(prepared: Prepared, request: OpenRequest): Promise<Sandbox> {
@@ -112,7 +119,9 @@ class WasmDriver implements Driver {
         const process = await one;
         if (process.reserve()) return process;
       }
-      this.#start(key, (forget) => InstancesProcess.start(host, pkg, guest.file, limits, forget));
+      const { file } = guest;
+      const component = await this.#component(pkg, file, host);
+      this.#start(key, (forget) => InstancesProcess.start(host, pkg, { file, component }, limits, forget));
     }
   }
 
@@ -125,6 +134,18 @@ class WasmDriver implements Driver {
     const started = start(forget);
     this.#processes.set(key, [...(this.#processes.get(key) ?? []), started]);
     started.catch(forget);
+  }
+
+  /** What was made of a component, once; null: it is none. */
+  #component(pkg: Package, file: string, host: Host): Promise<Component | null> {
+    const key = path.join(pkg.folder, file);
+    const known = this.#components.get(key);
+    if (known !== undefined) return known;
+    const found = openComponent(host, this.#options.stateDirectory, pkg, file);
+    this.#components.set(key, found);
+    // What came between may not come again.
+    found.catch(() => this.#components.delete(key));
+    return found;
   }
 
   #host(): Promise<Host> {

@@ -21,11 +21,18 @@ export interface ProcessPaths {
   readonly packageFolder: string;
   /** Null: the package has none. */
   readonly dependenciesFolder: string | null;
+  /** Null: nothing more is shown. */
+  readonly moreFolder: string | null;
+}
+
+export interface Shown extends Omit<ProcessPaths, "program" | "moreFolder"> {
+  /** One more folder, and where it is seen in a sandbox. */
+  readonly more: { readonly folder: string; readonly inside: string } | null;
 }
 
 /** Starts one process; `command` is told where things are. */
 export type LaunchProcess = (
-  shown: { readonly packageFolder: string; readonly dependenciesFolder: string | null },
+  shown: Shown,
   limits: Limits,
   command: (paths: ProcessPaths) => readonly string[],
 ) => Promise<Sandbox>;
@@ -70,7 +77,8 @@ export async function setUp(options: WasmOptions): Promise<Host> {
     advice: [
       `nothing but WebAssembly and Node.js' permissions is between guests and this machine: no sandbox around its processes, ${found.reason}`,
     ],
-    launch: (shown, limits, command) => launchBare(command({ program, ...shown }), limits, nextName()),
+    launch: ({ more, ...shown }, limits, command) =>
+      launchBare(command({ program, ...shown, moreFolder: more?.folder ?? null }), limits, nextName()),
     nextName,
   };
 }
@@ -78,7 +86,7 @@ export async function setUp(options: WasmOptions): Promise<Host> {
 const PROGRAM_INSIDE = "/whiskers/wasm";
 
 function launchInside(program: string, host: SubprocessHost): LaunchProcess {
-  return async ({ packageFolder, dependenciesFolder }, limits, command) => {
+  return async ({ packageFolder, dependenciesFolder, more }, limits, command) => {
     const node = `${INSIDE.bin}/node`;
     const entries = await makeEntries(
       {
@@ -89,7 +97,11 @@ function launchInside(program: string, host: SubprocessHost): LaunchProcess {
         dependenciesFolder,
         needs: [],
         programs: false,
-        extra: [readOnly(NODE, node), readOnly(program, PROGRAM_INSIDE)],
+        extra: [
+          readOnly(NODE, node),
+          readOnly(program, PROGRAM_INSIDE),
+          ...(more === null ? [] : [readOnly(more.folder, more.inside)]),
+        ],
       },
       host,
     );
@@ -97,6 +109,7 @@ function launchInside(program: string, host: SubprocessHost): LaunchProcess {
       program: PROGRAM_INSIDE,
       packageFolder: INSIDE.package,
       dependenciesFolder: dependenciesFolder === null ? null : INSIDE.dependencies,
+      moreFolder: more?.inside ?? null,
     });
     const launched = { argv: [node, ...rest], env: {}, reservedBytes: RESERVED_BY_V8_BYTES };
     return launchSandbox(entries, launched, { limits, files: [] }, host);

@@ -24,6 +24,7 @@ const PROCESS_THREADS = 64;
 const PROCESS_FILES = 1024;
 /** Entries of one table; V8's own limit is ten times as many. */
 const TABLE_ENTRIES_MAX = 1_000_000;
+const COMPONENT_INSIDE = "/whiskers/component";
 const COMPLAINT_MAX_BYTES = 4096;
 /** How long an idle process waits for the next instance. */
 const IDLE_MS = 60_000;
@@ -81,17 +82,23 @@ export class InstancesProcess {
   static async start(
     host: Host,
     pkg: { readonly folder: string; readonly dependencies: { readonly folder: string } | null },
-    file: string,
+    { file, component }: { readonly file: string; readonly component: MainOptions["component"] },
     limits: Limits,
     onGone: () => void,
   ): Promise<InstancesProcess> {
-    const shown = { packageFolder: pkg.folder, dependenciesFolder: pkg.dependencies?.folder ?? null };
+    const folder = component !== null && "folder" in component ? component.folder : null;
+    const shown = {
+      packageFolder: pkg.folder,
+      dependenciesFolder: pkg.dependencies?.folder ?? null,
+      more: folder === null ? null : { folder, inside: COMPONENT_INSIDE },
+    };
     const around = await host.launch(
       shown,
       processLimits(limits),
-      ({ program, packageFolder, dependenciesFolder }) => {
+      ({ program, packageFolder, dependenciesFolder, moreFolder }) => {
         const options: MainOptions = {
           moduleFile: `${packageFolder}/${file}`,
+          component: moreFolder === null ? component : { folder: moreFolder },
           folders: {
             package: packageFolder,
             ...(dependenciesFolder === null ? {} : { dependencies: dependenciesFolder }),
@@ -103,7 +110,7 @@ export class InstancesProcess {
         const readable = [
           program,
           packageFolder,
-          ...(dependenciesFolder === null ? [] : [dependenciesFolder]),
+          ...[dependenciesFolder, moreFolder].filter((one) => one !== null),
         ];
         return [
           process.execPath,
@@ -111,9 +118,11 @@ export class InstancesProcess {
           `--wasm-max-table-size=${TABLE_ENTRIES_MAX}`,
           "--expose-gc",
           "--no-warnings",
+          // What a component's glue reaches of ours cannot make functions of texts.
+          "--disallow-code-generation-from-strings",
           "--permission",
           "--allow-worker",
-          ...readable.map((folder) => `--allow-fs-read=${folder}`),
+          ...readable.map((one) => `--allow-fs-read=${one}`),
           `${program}/main.js`,
           JSON.stringify(options),
         ];

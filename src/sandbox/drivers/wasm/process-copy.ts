@@ -27,7 +27,9 @@ export async function copyProcess(stateDirectory: string, draftName: string): Pr
   const copy = path.join(stateDirectory, `wasm-process-${digest.slice(0, 16)}`);
   if (existsSync(copy)) return copy;
   const draft = path.join(stateDirectory, `.wasm-process-${draftName}`);
-  await makeFolder(path.join(draft, "wasi"));
+  for (const folder of new Set(names.map((name) => path.dirname(name)))) {
+    await makeFolder(path.join(draft, folder));
+  }
   await chmod(draft, 0o755);
   const stripped = await withoutTypes(files.map(({ text }) => text));
   const written = [

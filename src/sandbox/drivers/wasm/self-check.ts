@@ -19,7 +19,13 @@ export async function selfCheck(host: Host, stateDirectory: string): Promise<voi
   await makeFolder(folder);
   await writeFile(path.join(folder, "check.wasm"), MODULE);
   const pkg = { folder, dependencies: null };
-  const process = await InstancesProcess.start(host, pkg, "check.wasm", DEFAULT_LIMITS, () => {});
+  const process = await InstancesProcess.start(
+    host,
+    pkg,
+    { file: "check.wasm", component: null },
+    DEFAULT_LIMITS,
+    () => {},
+  );
   try {
     process.reserve();
     const ending = await new Promise<Ending>((resolve) => {

@@ -1,7 +1,10 @@
 /** A thread that runs one instance after another, each with memory, tables and files of its own. */
+import util from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 
 import type { EndedMessage } from "./channel.ts";
+import { loadGlue } from "./component/load-glue.ts";
+import { serveComponent } from "./component/serve-component.ts";
 import { Ring } from "./ring.ts";
 import { THREAD_STATE } from "./thread-messages.ts";
 import type { RunMessage, ThreadData } from "./thread-messages.ts";
@@ -43,12 +46,20 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
   if (input === undefined || output === undefined || errors === undefined) throw new Error("no rings");
   const shown = Object.entries(data.folders).map(([name, path]) => [name, readTree(path)] as const);
   const shared = folder(null, shown);
+  const { code, tmpBytes, openFiles } = data;
+  const component =
+    code.kind === "component" ? { glue: loadGlue(code.glueFile), modules: code.modules } : null;
   parent.on("message", (message: RunMessage) => {
     startCpuMs = cpuMs();
-    const { tmpBytes, openFiles } = data;
-    const wasi = createWasi({ ...message, input, output, errors, shared, tmpBytes, openFiles });
-    const ended = run(data.module, wasi, errors, (given) => {
-      memory = given;
+    const options = { ...message, input, output, errors, shared, tmpBytes, openFiles };
+    const onMemory = (given: WebAssembly.Memory): void => {
+      // Of a component's modules the largest one is counted: the others have none, or that one.
+      if (memory === null || given.buffer.byteLength >= memory.buffer.byteLength) memory = given;
+    };
+    const ended = endOf(errors, () => {
+      if (code.kind === "module") return runModule(code.module, createWasi(options), onMemory);
+      if (component === null) throw new Error("no component");
+      return serveComponent(component, { ...options, state: stateOf(message), onMemory });
     });
     measure();
     const memoryBytes = Atomics.load(state, THREAD_STATE.memoryPages) * PAGE_BYTES;
@@ -64,39 +75,40 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
   parent.postMessage("idle");
 }
 
-function run(
+function stateOf({ env }: RunMessage): "fresh" | "reuse" {
+  return env["WHISKERS_STATE"] === "reuse" ? "reuse" : "fresh";
+}
+
+/** Its exit status. @throws GuestExit, and whatever a trap is */
+function runModule(
   module: WebAssembly.Module,
   wasi: ReturnType<typeof createWasi>,
-  errors: Ring,
   onMemory: (memory: WebAssembly.Memory) => void,
-): Pick<EndedMessage, "exitCode" | "signal" | "outOfMemory"> {
+): number {
+  const instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.imports });
+  const { memory, _start: start } = instance.exports;
+  if (!(memory instanceof WebAssembly.Memory) || typeof start !== "function") throw new Error("no command");
+  wasi.attach(memory);
+  onMemory(memory);
+  (start as () => void)();
+  return 0;
+}
+
+function endOf(errors: Ring, run: () => number): Pick<EndedMessage, "exitCode" | "signal" | "outOfMemory"> {
   try {
-    const instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.imports });
-    const { memory, _start: start } = instance.exports;
-    if (!(memory instanceof WebAssembly.Memory) || typeof start !== "function") throw new Error("no command");
-    wasi.attach(memory);
-    onMemory(memory);
-    (start as () => void)();
-    return { exitCode: 0, signal: null, outOfMemory: false };
+    return { exitCode: run(), signal: null, outOfMemory: false };
   } catch (error) {
     if (error instanceof GuestExit) return { exitCode: error.code, signal: null, outOfMemory: false };
     const said = describe(error);
-    say(errors, `WebAssembly: ${said}\n`);
+    errors.writeAll(new TextEncoder().encode(`WebAssembly: ${said}\n`));
     return { exitCode: null, signal: TRAPPED, outOfMemory: NO_MEMORY.test(said) };
   }
 }
 
 function describe(error: unknown): string {
   if (error instanceof WebAssembly.Exception) return "an exception that nothing caught";
-  return error instanceof Error ? `${error.name}: ${error.message}` : "something was thrown";
-}
-
-function say(errors: Ring, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let done = 0; done < bytes.length;) {
-    done += errors.write(bytes.subarray(done));
-    if (done < bytes.length) errors.waitForRoom();
-  }
+  // Of the glue's own kind, if it is of a component's.
+  return util.types.isNativeError(error) ? `${error.name}: ${error.message}` : "something was thrown";
 }
 
 function cpuMs(): number {

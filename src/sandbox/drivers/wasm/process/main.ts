@@ -2,7 +2,7 @@
  * The process with one package's instances: compiles its module once and runs each instance in a thread. It speaks
  * with the driver over its standard input and output: channel.ts. Arguments: JSON `MainOptions`.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 
 import { MESSAGE, MessageReader, send } from "./channel.ts";
 import type { LoadedMessage, Message, OpenMessage } from "./channel.ts";
@@ -10,16 +10,19 @@ import { inspectModule } from "./inspect-module.ts";
 import { Instance } from "./instance.ts";
 import { Thread } from "./thread.ts";
 import type { ThreadOptions } from "./thread.ts";
+import type { Code } from "./thread-messages.ts";
 import { offeredCalls } from "./wasi/create-wasi.ts";
 
-export interface MainOptions extends Omit<ThreadOptions, "module"> {
+export interface MainOptions extends Omit<ThreadOptions, "code"> {
   readonly moduleFile: string;
+  /** What was made of it by transpile.ts; null: it is no component. */
+  readonly component: { readonly folder: string } | { readonly trouble: string } | null;
 }
 
 /** Threads that wait, started: what a start of one costs is then no part of a run. */
 const SPARE_THREADS = 1;
 
-async function main({ moduleFile, ...options }: MainOptions): Promise<void> {
+async function main({ moduleFile, component, ...options }: MainOptions): Promise<void> {
   const instances = new Map<number, Instance>();
   const waiting: Message[] = [];
   let threads: Threads | null = null;
@@ -31,10 +34,10 @@ async function main({ moduleFile, ...options }: MainOptions): Promise<void> {
     }
   });
   process.stdin.on("end", () => process.exit(0));
-  const loaded = await load(moduleFile);
+  const loaded = await (component === null ? load(moduleFile) : loadComponent(component));
   const trouble = typeof loaded === "string" ? loaded : null;
   if (typeof loaded !== "string") {
-    threads = new Threads({ ...options, module: loaded });
+    threads = new Threads({ ...options, code: loaded });
     await threads.started;
   }
   send(process.stdout, MESSAGE.loaded, 0, Buffer.from(JSON.stringify({ trouble } satisfies LoadedMessage)));
@@ -42,11 +45,31 @@ async function main({ moduleFile, ...options }: MainOptions): Promise<void> {
 }
 
 /** The module, or why there is none that we run. */
-async function load(file: string): Promise<WebAssembly.Module | string> {
+async function load(file: string): Promise<Code | string> {
   try {
     const bytes = readFileSync(file);
     const module = await WebAssembly.compile(bytes);
-    return inspectModule(module, bytes, offeredCalls()) ?? module;
+    return inspectModule(module, bytes, offeredCalls()) ?? { kind: "module", module };
+  } catch (error) {
+    return error instanceof Error ? error.message : "it cannot be compiled";
+  }
+}
+
+async function loadComponent(component: NonNullable<MainOptions["component"]>): Promise<Code | string> {
+  if ("trouble" in component) return component.trouble;
+  const { folder } = component;
+  try {
+    const names = readdirSync(folder).filter((name) => name.endsWith(".wasm"));
+    const modules = await Promise.all(
+      names.map(
+        async (name) => [name, await WebAssembly.compile(readFileSync(`${folder}/${name}`))] as const,
+      ),
+    );
+    return {
+      kind: "component",
+      glueFile: `${folder}/component.js`,
+      modules: Object.fromEntries(modules),
+    };
   } catch (error) {
     return error instanceof Error ? error.message : "it cannot be compiled";
   }

@@ -53,6 +53,14 @@ export class Ring {
     return count;
   }
 
+  /** Writes all of it, and waits for room where there is none. */
+  writeAll(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length;) {
+      done += this.write(bytes.subarray(done));
+      if (done < bytes.length) this.waitForRoom();
+    }
+  }
+
   /** Reads into `target` what is there; returns how much that was. */
   read(target: Uint8Array): number {
     const count = Math.min(target.length, this.length);
@@ -63,6 +71,17 @@ export class Ring {
     Atomics.add(this.#state, READ, count);
     this.#tell(ROOM);
     return count;
+  }
+
+  /** Waits for the first bytes and reads into `target` what is there; 0: the end. */
+  readSome(target: Uint8Array): number {
+    for (;;) {
+      const count = this.read(target);
+      if (count > 0) return count;
+      // In this order: what was written before the end is read before it.
+      if (this.ended) return this.read(target);
+      this.waitForNews();
+    }
   }
 
   /** No more will be written. */

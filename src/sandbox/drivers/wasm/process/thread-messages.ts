@@ -1,8 +1,17 @@
 import type { EndedMessage } from "./channel.ts";
 
+/** What a thread makes instances of. */
+export type Code =
+  | { readonly kind: "module"; readonly module: WebAssembly.Module }
+  | {
+      readonly kind: "component";
+      readonly glueFile: string;
+      readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+    };
+
 /** What a thread is given when it starts. */
 export interface ThreadData {
-  readonly module: WebAssembly.Module;
+  readonly code: Code;
   readonly input: SharedArrayBuffer;
   readonly output: SharedArrayBuffer;
   readonly errors: SharedArrayBuffer;

@@ -9,7 +9,7 @@ import type { RunMessage, ThreadData, ThreadMessage } from "./thread-messages.ts
 const PAGE_BYTES = 65_536;
 const STACK_MIB = 8;
 
-export interface ThreadOptions extends Pick<ThreadData, "module" | "folders" | "tmpBytes" | "openFiles"> {
+export interface ThreadOptions extends Pick<ThreadData, "code" | "folders" | "tmpBytes" | "openFiles"> {
   /** Of V8's heap, which holds tables and garbage-collected objects of WebAssembly; its memory is counted apart. */
   readonly heapMiB: number;
 }

@@ -72,19 +72,8 @@ export function offeredCalls(): ReadonlySet<string> {
   return new Set(Object.keys(createWasi({ ...nothing, ...streams, shared: folder(null) }).imports));
 }
 
-function firstDescriptors({
-  input,
-  output,
-  errors,
-  shared,
-  files,
-  tmpBytes,
-  openFiles,
-}: WasiOptions): Descriptors {
-  const whiskers = folder(null, [
-    ...shared.entries,
-    ...files.map(({ name, content }) => [name, memoryFile(content, null)] as const),
-  ]);
+function firstDescriptors(options: WasiOptions): Descriptors {
+  const { input, output, errors, openFiles } = options;
   // There is no call that duplicates a descriptor: this is how an SDK moves the protocol away from 0 and 1.
   const devices = folder(null, [
     ["null", memoryFile(new Uint8Array(), null)],
@@ -92,12 +81,7 @@ function firstDescriptors({
     ["stdout", { kind: "device", stream: "output", ring: output }],
     ["stderr", { kind: "device", stream: "output", ring: errors }],
   ]);
-  const root = folder(null, [
-    ["whiskers", whiskers],
-    ["tmp", folder(new Quota(tmpBytes))],
-    ["dev", devices],
-  ]);
-  use(root);
+  const root = rootFolder(options, [["dev", devices]]);
   return new Descriptors(
     [
       { kind: "input", ring: input },
@@ -107,6 +91,20 @@ function firstDescriptors({
     ],
     openFiles,
   );
+}
+
+/** All that one instance sees, as a tree of its own. */
+export function rootFolder(
+  { shared, files, tmpBytes }: Pick<WasiOptions, "shared" | "files" | "tmpBytes">,
+  more: Iterable<readonly [string, Folder]> = [],
+): Folder {
+  const whiskers = folder(null, [
+    ...shared.entries,
+    ...files.map(({ name, content }) => [name, memoryFile(content, null)] as const),
+  ]);
+  const root = folder(null, [["whiskers", whiskers], ["tmp", folder(new Quota(tmpBytes))], ...more]);
+  use(root);
+  return root;
 }
 
 function answering(call: Call): (...args: never[]) => number {

@@ -1,4 +1,3 @@
-import type { Ring } from "../ring.ts";
 import type { Call, CallContext } from "./create-wasi.ts";
 import type { Descriptor, OpenNode } from "./descriptors.ts";
 import { WasiError } from "./errno.ts";
@@ -76,7 +75,7 @@ export function fileCalls(context: CallContext): Readonly<Record<string, Call>> 
       let bytes = 0;
       if (descriptor.kind === "input") {
         const target = targets.find(({ length }) => length > 0);
-        bytes = target === undefined ? 0 : readStream(descriptor.ring, target);
+        bytes = target === undefined ? 0 : descriptor.ring.readSome(target);
       } else {
         bytes = readNode(descriptor, targets, descriptor.position);
         descriptor.position += bytes;
@@ -95,7 +94,10 @@ export function fileCalls(context: CallContext): Readonly<Record<string, Call>> 
       const sources = memory().vectors(vectors, count);
       let bytes = 0;
       if (descriptor.kind === "output") {
-        for (const source of sources) bytes += writeStream(descriptor.ring, source);
+        for (const source of sources) {
+          descriptor.ring.writeAll(source);
+          bytes += source.length;
+        }
       } else {
         if (descriptor.append) descriptor.position = sizeOf(descriptor.node);
         bytes = writeNode(descriptor, sources, descriptor.position);
@@ -178,27 +180,7 @@ function preopenOf(descriptor: Descriptor): string {
   return preopen;
 }
 
-/** Waits for the first bytes; 0: the end. */
-function readStream(ring: Ring, target: Uint8Array): number {
-  for (;;) {
-    const count = ring.read(target);
-    if (count > 0) return count;
-    // In this order: what was written before the end is read before it.
-    if (ring.ended) return ring.read(target);
-    ring.waitForNews();
-  }
-}
-
-/** Waits for room until all is written. */
-function writeStream(ring: Ring, source: Uint8Array): number {
-  for (let done = 0; done < source.length;) {
-    done += ring.write(source.subarray(done));
-    if (done < source.length) ring.waitForRoom();
-  }
-  return source.length;
-}
-
-function readNode({ node, readable }: OpenNode, targets: readonly Uint8Array[], from: number): number {
+export function readNode({ node, readable }: OpenNode, targets: readonly Uint8Array[], from: number): number {
   const file = asFile(node);
   if (!readable) throw new WasiError("badDescriptor");
   let bytes = 0;
@@ -210,7 +192,11 @@ function readNode({ node, readable }: OpenNode, targets: readonly Uint8Array[], 
   return bytes;
 }
 
-function writeNode({ node, writable }: OpenNode, sources: readonly Uint8Array[], from: number): number {
+export function writeNode(
+  { node, writable }: OpenNode,
+  sources: readonly Uint8Array[],
+  from: number,
+): number {
   const file = asFile(node);
   if (!writable) throw new WasiError("badDescriptor");
   let bytes = 0;
@@ -227,7 +213,7 @@ function asFile(node: Node): DiskFile | MemoryFile {
 }
 
 /** @throws WasiError `invalid`: no position in any file */
-function position(offset: bigint): number {
+export function position(offset: bigint): number {
   if (offset < 0n || offset > BigInt(Number.MAX_SAFE_INTEGER)) throw new WasiError("invalid");
   return Number(offset);
 }

@@ -4,7 +4,7 @@ import { writeStat } from "./file-calls.ts";
 import { addEntry, folder, lookUp, memoryFile, removeEntry, resize } from "./tree.ts";
 import type { Node, Place } from "./tree.ts";
 
-const OPEN = { create: 1, folder: 2, exclusive: 4, truncate: 8 } as const;
+export const OPEN = { create: 1, folder: 2, exclusive: 4, truncate: 8 } as const;
 const APPEND = 1;
 const WRITE = 64n;
 const READ = 2n;
@@ -94,7 +94,7 @@ function notSupported(): never {
   throw new WasiError("notSupported");
 }
 
-function openNode(place: Place, how: number, writes: boolean): Node {
+export function openNode(place: Place, how: number, writes: boolean): Node {
   const { node } = place;
   if (node === null) {
     if ((how & OPEN.create) === 0) throw new WasiError("noEntry");
@@ -112,7 +112,7 @@ function openNode(place: Place, how: number, writes: boolean): Node {
   return node;
 }
 
-function rename(from: Place, to: Place): void {
+export function rename(from: Place, to: Place): void {
   const { node } = from;
   if (node === null) throw new WasiError("noEntry");
   if (from.parent.quota === null || to.parent.quota === null) throw new WasiError("readOnly");

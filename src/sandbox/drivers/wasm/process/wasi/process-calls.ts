@@ -7,7 +7,7 @@ import { ERRNO, GuestExit, WasiError } from "./errno.ts";
 const NS_PER_MS = 1_000_000n;
 /** What `getRandomValues` gives at once. */
 const RANDOM_MAX_BYTES = 65_536;
-const CLOCK = { realtime: 0, monotonic: 1, cpuOfProcess: 2, cpuOfThread: 3 } as const;
+export const CLOCK = { realtime: 0, monotonic: 1, cpuOfProcess: 2, cpuOfThread: 3 } as const;
 const SUBSCRIPTION_BYTES = 48;
 const EVENT_BYTES = 32;
 const SUBSCRIPTIONS_MAX = 1024;
@@ -89,7 +89,7 @@ function writeTexts(
 }
 
 /** Nanoseconds. */
-function readClock(id: number): bigint {
+export function readClock(id: number): bigint {
   switch (id) {
     case CLOCK.realtime:
       return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
