@@ -9,6 +9,7 @@ import { ComponentError } from "./component-error.ts";
 import type { Interface } from "./component-error.ts";
 import { filesystemInterfaces } from "./filesystem.ts";
 import { Handles } from "./handles.ts";
+import { OURS, Resource } from "./resource.ts";
 import { InputStream, OutputStream, Pollable, ioInterfaces, ringTarget } from "./io.ts";
 
 /** What a random call gives at most: it must give all that is asked for, outside of the instance's memory. */
@@ -33,7 +34,7 @@ export interface HostOptions extends Pick<
  */
 export function createHost(options: HostOptions): Readonly<Record<string, Interface>> {
   const handles = new Handles(options.openFiles);
-  return {
+  return withoutPrototypes({
     ...cliInterfaces(options),
     ...clockInterfaces(),
     ...randomInterfaces(),
@@ -42,16 +43,24 @@ export function createHost(options: HostOptions): Readonly<Record<string, Interf
     ...socketInterfaces(),
     "whiskers:normalizer/types": {},
     "whiskers:normalizer/output": options.output,
-  };
+  });
+}
+
+/** A guest may import any name of them: none is there but what is listed. */
+function withoutPrototypes(
+  interfaces: Readonly<Record<string, Interface>>,
+): Readonly<Record<string, Interface>> {
+  const bare = <T>(object: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+    Object.assign(Object.create(null) as Record<string, T>, object);
+  return bare(Object.fromEntries(Object.entries(interfaces).map(([name, one]) => [name, bare(one)])));
 }
 
 /** A resource of which there is none, or that can do nothing. */
-// oxlint-disable-next-line typescript/no-extraneous-class
-class Nothing {}
+class Nothing extends Resource {}
 
 function cliInterfaces({ env, errors }: HostOptions): Readonly<Record<string, Interface>> {
   const nowhere = (): undefined => undefined;
-  const printed = (): OutputStream => new OutputStream(ringTarget(errors));
+  const printed = (): OutputStream => new OutputStream(OURS, ringTarget(errors));
   const exit = (code: number): never => {
     throw new GuestExit(code);
   };
@@ -65,7 +74,7 @@ function cliInterfaces({ env, errors }: HostOptions): Readonly<Record<string, In
       exit: (status: { readonly tag: string }) => exit(status.tag === "ok" ? 0 : 1),
       exitWithCode: exit,
     },
-    "wasi:cli/stdin": { getStdin: () => new InputStream(() => new Uint8Array()) },
+    "wasi:cli/stdin": { getStdin: () => new InputStream(OURS, () => new Uint8Array()) },
     "wasi:cli/stdout": { getStdout: printed },
     "wasi:cli/stderr": { getStderr: printed },
     "wasi:cli/terminal-input": { TerminalInput: Nothing },
@@ -85,8 +94,8 @@ function clockInterfaces(): Readonly<Record<string, Interface>> {
     "wasi:clocks/monotonic-clock": {
       now: () => process.hrtime.bigint(),
       resolution: () => RESOLUTION_NS,
-      subscribeInstant: (ns: bigint) => new Pollable(ns),
-      subscribeDuration: (ns: bigint) => new Pollable(process.hrtime.bigint() + ns),
+      subscribeInstant: (ns: bigint) => new Pollable(OURS, ns),
+      subscribeDuration: (ns: bigint) => new Pollable(OURS, process.hrtime.bigint() + ns),
     },
     "wasi:clocks/wall-clock": {
       now: () => timeOf(readClock(CLOCK.realtime)),
@@ -120,7 +129,7 @@ function socketInterfaces(): Readonly<Record<string, Interface>> {
   };
   return {
     "wasi:sockets/network": { Network: Nothing, networkErrorCode: () => undefined },
-    "wasi:sockets/instance-network": { instanceNetwork: () => new Nothing() },
+    "wasi:sockets/instance-network": { instanceNetwork: () => new Nothing(OURS) },
     "wasi:sockets/tcp": { TcpSocket: Nothing },
     "wasi:sockets/tcp-create-socket": { createTcpSocket: refused },
     "wasi:sockets/udp": {

@@ -9,6 +9,7 @@ import { ComponentError } from "./component-error.ts";
 import type { Interface } from "./component-error.ts";
 import type { Handles } from "./handles.ts";
 import { InputStream, OutputStream } from "./io.ts";
+import { OURS, Resource } from "./resource.ts";
 
 const READ_MAX_BYTES = 1024 * 1024;
 const PATH_MAX_CHARS = 4096;
@@ -50,10 +51,11 @@ interface DescriptorFlags {
   readonly mutateDirectory?: boolean;
 }
 
-class DirectoryEntryStream {
+class DirectoryEntryStream extends Resource {
   readonly #entries: Iterator<readonly [string, Node]>;
 
-  constructor(entries: Iterable<readonly [string, Node]>) {
+  constructor(key: unknown, entries: Iterable<readonly [string, Node]>) {
+    super(key);
     this.#entries = entries[Symbol.iterator]();
   }
 
@@ -64,11 +66,12 @@ class DirectoryEntryStream {
 }
 
 /** A file or folder of the instance's tree that is open. There are no links, times and rights in it. */
-class Descriptor {
+class Descriptor extends Resource {
   readonly #open: OpenNode;
   readonly #handles: Handles;
 
-  constructor(open: OpenNode, handles: Handles) {
+  constructor(key: unknown, open: OpenNode, handles: Handles) {
+    super(key);
     handles.take();
     this.#open = open;
     this.#handles = handles;
@@ -77,24 +80,36 @@ class Descriptor {
 
   readViaStream(offset: bigint): InputStream {
     let at = answered(() => position(offset));
-    return new InputStream((length) => {
-      const bytes = this.#read(length, at);
-      at += bytes.length;
-      return bytes;
-    }, this.#hold());
+    return new InputStream(
+      OURS,
+      (length) => {
+        const bytes = this.#read(length, at);
+        at += bytes.length;
+        return bytes;
+      },
+      this.#hold(),
+    );
   }
 
   writeViaStream(offset: bigint): OutputStream {
     let at = answered(() => position(offset));
-    return new OutputStream((bytes) => {
-      at += this.#write(bytes, at);
-    }, this.#hold());
+    return new OutputStream(
+      OURS,
+      (bytes) => {
+        at += this.#write(bytes, at);
+      },
+      this.#hold(),
+    );
   }
 
   appendViaStream(): OutputStream {
-    return new OutputStream((bytes) => {
-      this.#write(bytes, sizeOf(this.#open.node));
-    }, this.#hold());
+    return new OutputStream(
+      OURS,
+      (bytes) => {
+        this.#write(bytes, sizeOf(this.#open.node));
+      },
+      this.#hold(),
+    );
   }
 
   advise(): void {}
@@ -146,7 +161,7 @@ class Descriptor {
   }
 
   readDirectory(): DirectoryEntryStream {
-    return answered(() => new DirectoryEntryStream(this.#folder().entries));
+    return answered(() => new DirectoryEntryStream(OURS, this.#folder().entries));
   }
 
   createDirectoryAt(path: string): void {
@@ -176,6 +191,7 @@ class Descriptor {
       const readable = node.kind === "folder" || flags.read === true || !writes;
       const writable = writes && node.kind === "memory" && node.quota !== null;
       return new Descriptor(
+        OURS,
         { kind: "node", node, position: 0, append: false, readable, writable, preopen: null },
         this.#handles,
       );
@@ -295,7 +311,7 @@ export function filesystemInterfaces(root: Folder, handles: Handles): Readonly<R
     preopen: "/",
   };
   return {
-    "wasi:filesystem/preopens": { getDirectories: () => [[new Descriptor(open, handles), "/"]] },
+    "wasi:filesystem/preopens": { getDirectories: () => [[new Descriptor(OURS, open, handles), "/"]] },
     // Errors of streams say nothing that has a code.
     "wasi:filesystem/types": { Descriptor, DirectoryEntryStream, filesystemErrorCode: () => undefined },
   };

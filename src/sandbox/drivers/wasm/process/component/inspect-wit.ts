@@ -4,7 +4,7 @@ const OFFERED: readonly RegExp[] = [
   /^whiskers:normalizer\/(?:types|output)@1\.\d+\.\d+$/u,
 ];
 const RUN = "run: func(meta: string, raws: list<raw-file>) -> result<_, failure>";
-const TYPES = /^ {2}use whiskers:normalizer\/types@1\.\d+\.\d+\.\{(?<names>[^}]*)\};$/mu;
+const TYPES = /^ {2}use whiskers:normalizer\/types@1\.\d+\.\d+\.\{(?<names>[^}]*)\};$/gmu;
 
 /**
  * Why a component is none that we run, or null: one of the world `whiskers:normalizer/normalizer@1`, that asks for nothing
@@ -20,7 +20,7 @@ export function inspectWit(wit: string): string | null {
   const exported = /^ {2}export (?<what>run: .*);$/mu.exec(wit)?.groups?.["what"];
   if (exported === undefined)
     return "it exports no function run: it is not of the world whiskers:normalizer@1";
-  const names = TYPES.exec(wit)?.groups?.["names"]?.split(", ") ?? [];
+  const names = [...wit.matchAll(TYPES)].flatMap(({ groups }) => groups?.["names"]?.split(", ") ?? []);
   if (exported !== RUN || !names.includes("raw-file") || !names.includes("failure")) {
     return `it exports ${exported.slice(0, 200)}, and of the world whiskers:normalizer@1 it is ${RUN}`;
   }

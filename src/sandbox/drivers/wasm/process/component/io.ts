@@ -1,6 +1,7 @@
 import type { Ring } from "../ring.ts";
 import { ComponentError } from "./component-error.ts";
 import type { Interface } from "./component-error.ts";
+import { OURS, Resource } from "./resource.ts";
 
 const PIECE_MAX_BYTES = 1024 * 1024;
 /** What `check-write` allows at once. */
@@ -14,13 +15,11 @@ const NEVER = new Int32Array(new SharedArrayBuffer(4));
 export type Source = (length: number) => Uint8Array;
 export type Target = (bytes: Uint8Array) => void;
 
-// A handle that a guest made up reaches a method with an object that these classes have not made: it has none of the
-// private fields, so the call throws, which is a trap.
-
-class StreamError {
+class StreamError extends Resource {
   readonly #text: string;
 
-  constructor(text: string) {
+  constructor(key: unknown, text: string) {
+    super(key);
     this.#text = text;
   }
 
@@ -30,10 +29,11 @@ class StreamError {
 }
 
 /** Ready at a time of the monotonic clock. Streams always are: reading and writing wait by themselves. */
-export class Pollable {
+export class Pollable extends Resource {
   readonly #dueNs: bigint;
 
-  constructor(dueNs = 0n) {
+  constructor(key: unknown, dueNs = 0n) {
+    super(key);
     this.#dueNs = dueNs;
   }
 
@@ -50,11 +50,12 @@ export class Pollable {
   }
 }
 
-export class InputStream {
+export class InputStream extends Resource {
   readonly #source: Source;
   readonly #onClose: () => void;
 
-  constructor(source: Source, onClose: () => void = () => {}) {
+  constructor(key: unknown, source: Source, onClose: () => void = () => {}) {
+    super(key);
     this.#source = source;
     this.#onClose = onClose;
   }
@@ -80,7 +81,7 @@ export class InputStream {
   }
 
   subscribe(): Pollable {
-    return new Pollable();
+    return new Pollable(OURS);
   }
 
   [Symbol.dispose](): void {
@@ -88,11 +89,12 @@ export class InputStream {
   }
 }
 
-export class OutputStream {
+export class OutputStream extends Resource {
   readonly #target: Target;
   readonly #onClose: () => void;
 
-  constructor(target: Target, onClose: () => void = () => {}) {
+  constructor(key: unknown, target: Target, onClose: () => void = () => {}) {
+    super(key);
     this.#target = target;
     this.#onClose = onClose;
   }
@@ -135,7 +137,7 @@ export class OutputStream {
   }
 
   subscribe(): Pollable {
-    return new Pollable();
+    return new Pollable(OURS);
   }
 
   [Symbol.dispose](): void {
@@ -182,7 +184,7 @@ function asStreamError<T>(work: () => T): T {
     if (!(error instanceof ComponentError)) throw error;
     throw new ComponentError({
       tag: "last-operation-failed",
-      val: new StreamError(String(error.payload)),
+      val: new StreamError(OURS, String(error.payload)),
     });
   }
 }
