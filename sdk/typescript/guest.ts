@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 
+import { collect } from "./collect.ts";
 import { failurePayload, payload } from "./failure.ts";
 import { BadInput, DONE, encodeFrame, FAILED, RAW, READY, readHeader, readPayload, RUN } from "./frames.ts";
 import type { GuestStream } from "./frames.ts";
@@ -162,34 +163,4 @@ function parseRequest(text: Buffer): Request {
 /** No deeper: what the host sends is trusted. */
 function isRequest(value: unknown): value is Request {
   return typeof value === "object" && value !== null && "meta" in value && "raws" in value;
-}
-
-/** Takes records from whatever a normalizer may return. */
-export async function collect(returned: unknown, output: RunOutput): Promise<void> {
-  const result: unknown = await returned;
-  if (result === undefined || result === null) return;
-  if (typeof result !== "object") {
-    throw new TypeError(`the normalizer gave a ${typeof result} instead of records`);
-  }
-  if (isIterable(result)) {
-    for (const record of result) {
-      const sent = output.record(record);
-      if (sent !== undefined) await sent;
-    }
-  } else if (isAsyncIterable(result)) {
-    for await (const record of result) {
-      const sent = output.record(record);
-      if (sent !== undefined) await sent;
-    }
-  } else {
-    await output.record(result);
-  }
-}
-
-function isIterable(value: object): value is Iterable<unknown> {
-  return Symbol.iterator in value;
-}
-
-function isAsyncIterable(value: object): value is AsyncIterable<unknown> {
-  return Symbol.asyncIterator in value;
 }

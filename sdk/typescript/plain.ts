@@ -10,9 +10,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 
+import { collect } from "./collect.ts";
 import { descriptorStream } from "./descriptor-stream.ts";
 import { RECORDS } from "./frames.ts";
-import { collect } from "./guest.ts";
 import { loadFunction } from "./load-function.ts";
 import { attachLog } from "./log.ts";
 import { withShortCuts } from "./meta.ts";

@@ -20,9 +20,9 @@ export class RunOutput {
   #sentAtMs = performance.now();
   readonly #encoder = new RecordEncoder();
 
-  /** @param send in place of frames on the stream */
-  constructor(stream: GuestStream, run: number, send?: Send) {
-    this.#send = send ?? ((kind, payload) => stream.write(encodeFrame(kind, run, payload)));
+  /** @param send in place of frames on the stream, which may be null then */
+  constructor(stream: GuestStream | null, run: number, send?: Send) {
+    this.#send = send ?? ((kind, payload) => stream?.write(encodeFrame(kind, run, payload)));
     this.run = run;
   }
 

@@ -113,11 +113,8 @@ suite("WebAssembly artifacts", () => {
 
   test("what is no module, or an artifact of something else, is refused with the reason", async () => {
     for (const [content, message] of [
-      [Buffer.from("#!/bin/sh\n"), /no WebAssembly module/u],
-      [
-        Buffer.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]),
-        /a component; a module of WASI preview 1 is expected/u,
-      ],
+      [Buffer.from("#!/bin/sh\n"), /neither a WebAssembly module nor a component/u],
+      [Buffer.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 0, 0]), /neither a WebAssembly module nor a component/u],
     ] as const) {
       writeFiles(at("wrong"), { "normalizer.json": JSON.stringify(MANIFEST), "bin/hello.wasm": content });
       await assert.rejects(buildWasmArtifact(await openPackage(at("wrong"), { home: at("home") }), store), {
@@ -155,10 +152,10 @@ suite("WebAssembly artifacts", () => {
       [{ layers: [{ ...good.layers[0], size: 2 ** 40 }] }, "image-too-large", /more than/u],
       [
         {
-          config: await config({ architecture: "wasm", os: "wasip2", layerDigests: [good.layers[0].digest] }),
+          config: await config({ architecture: "wasm", os: "wasip3", layerDigests: [good.layers[0].digest] }),
         },
         "image-invalid",
-        /it is for wasip2\/wasm/u,
+        /it is for wasip3\/wasm/u,
       ],
       [
         {

@@ -29,13 +29,13 @@ export async function buildWasmArtifact(pkg: Package, store: ImageStore): Promis
   const { guest } = pkg.manifest;
   if (guest.kind !== "wasm") throw new Error("no package of WebAssembly");
   const file = path.join(pkg.folder, guest.file);
-  await requireModule(file, guest.file);
+  const os = await targetOf(file, guest.file);
   const module = await store.put(createReadStream(file), { mediaType: WASM_ARTIFACT.module });
   const text = await readFile(path.join(pkg.folder, "normalizer.json"), "utf8");
   const config = {
     created: NO_TIME,
     architecture: WASM_ARTIFACT.architecture,
-    os: WASM_ARTIFACT.os,
+    os,
     layerDigests: [module.digest],
   };
   const base = { name: null, digest: null };
@@ -58,19 +58,16 @@ export async function buildWasmArtifact(pkg: Package, store: ImageStore): Promis
   };
 }
 
-/** Magic number and version of a module. Those of a component differ in the version. */
+/** Magic number, version and layer. */
 const MODULE = Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+const COMPONENT = Buffer.from([0, 0x61, 0x73, 0x6d, 13, 0, 1, 0]);
 
-async function requireModule(file: string, name: string): Promise<void> {
+/** What it is for: modules are of WASI preview 1, components of 0.2. */
+async function targetOf(file: string, name: string): Promise<string> {
   const head = Buffer.alloc(MODULE.length);
   await using handle = await open(file);
   await handle.read(head, 0, head.length, 0);
-  if (head.equals(MODULE)) return;
-  const isComponent = head.subarray(0, 4).equals(MODULE.subarray(0, 4));
-  throw new WhiskersError(
-    "package-unreadable",
-    isComponent
-      ? `${name}: a component; a module of WASI preview 1 is expected`
-      : `${name}: no WebAssembly module`,
-  );
+  if (head.equals(MODULE)) return WASM_ARTIFACT.os.module;
+  if (head.equals(COMPONENT)) return WASM_ARTIFACT.os.component;
+  throw new WhiskersError("package-unreadable", `${name}: neither a WebAssembly module nor a component`);
 }

@@ -9,8 +9,8 @@ export const WASM_ARTIFACT = {
   config: "application/vnd.wasm.config.v0+json",
   module: "application/wasm",
   architecture: "wasm",
-  /** What a module of WASI preview 1 is for; a component, which we do not run, is for `wasip2`. */
-  os: "wasip1",
+  /** By what the layer is: a module of WASI preview 1, or a component of 0.2. */
+  os: { module: "wasip1", component: "wasip2" },
 } as const;
 
 const MOST_CONFIG_BYTES = 2 ** 20;
@@ -41,10 +41,10 @@ export async function wasmModuleOf(
   }
   const text = await blobs.read(config.digest, MOST_CONFIG_BYTES);
   const { architecture, os, layerDigests } = parseJsonText(text, `${shownAs}: config`);
-  if (architecture !== WASM_ARTIFACT.architecture || os !== WASM_ARTIFACT.os) {
+  if (architecture !== WASM_ARTIFACT.architecture || !Object.values<unknown>(WASM_ARTIFACT.os).includes(os)) {
     throw new WhiskersError(
       "image-invalid",
-      `${shownAs}: it is for ${String(os)}/${String(architecture)}, not for ${WASM_ARTIFACT.os}/${WASM_ARTIFACT.architecture}`,
+      `${shownAs}: it is for ${String(os)}/${String(architecture)}, not for ${Object.values(WASM_ARTIFACT.os).join(" or ")}/${WASM_ARTIFACT.architecture}`,
     );
   }
   if (Array.isArray(layerDigests) && layerDigests.length === 1 && layerDigests[0] === module.digest)

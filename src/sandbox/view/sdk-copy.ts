@@ -10,7 +10,7 @@ import type { Python } from "../interpreters.ts";
 import { PYTHON_INSIDE, writeBundle } from "./sdk-bundle.ts";
 
 /** Parts of the SDK that no guest needs. */
-const LEFT_OUT = new Set(["__pycache__", "test", "node_modules", "go", "rust"]);
+const LEFT_OUT = new Set(["__pycache__", "test", "node_modules", "go", "rust", "component"]);
 const COMPILE_TIMEOUT_MS = 60_000;
 
 /**

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import path from "node:path";
 
 import { codeOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
@@ -47,7 +48,13 @@ export function runCompiler(
   });
   child.once("close", (code) => {
     if (code === 0) resolve(output);
-    else reject(new WhiskersError("build-failed", `${program}: ${said.trim() || `status ${String(code)}`}`));
+    else
+      reject(
+        new WhiskersError(
+          "build-failed",
+          `${path.basename(program)}: ${said.trim() || `status ${String(code)}`}`,
+        ),
+      );
   });
   return promise;
 }

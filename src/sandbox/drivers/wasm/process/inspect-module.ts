@@ -22,26 +22,28 @@ export function inspectModule(
     return `it exports no function _start${exports.has("_start") ? `, but a ${exports.get("_start")}` : ""}: it is no command of WASI preview 1`;
   }
   if (exports.get("memory") !== "memory") return "it exports no memory by the name `memory`";
-  return inspectMemories(bytes);
+  const memories = readMemories(bytes);
+  if (typeof memories === "string") return memories;
+  if (memories === 0) return "it has no memory";
+  return memories === 1 ? null : `it has ${memories} memories, and one is offered`;
 }
 
-function inspectMemories(bytes: Uint8Array): string | null {
+/** How many memories of its own a module has, or why they are none that are offered. */
+export function readMemories(bytes: Uint8Array): number | string {
   for (let at = HEADER_BYTES; at < bytes.length;) {
     const section = bytes[at];
     const size = readNumber(bytes, at + 1);
     if (section === MEMORY_SECTION) {
       const count = readNumber(bytes, size.next);
-      if (count.value !== 1) return `it has ${count.value} memories, and one is offered`;
-      const flags = bytes[count.next] ?? 0;
+      const flags = count.value === 0 ? 0 : (bytes[count.next] ?? 0);
       if ((flags & MEMORY_FLAGS.shared) !== 0)
         return "its memory is shared between threads, which are not offered";
-      return (flags & MEMORY_FLAGS.is64) === 0
-        ? null
-        : "its memory has 64-bit addresses, which are not offered";
+      if ((flags & MEMORY_FLAGS.is64) !== 0) return "its memory has 64-bit addresses, which are not offered";
+      return count.value;
     }
     at = size.next + size.value;
   }
-  return "it has no memory";
+  return 0;
 }
 
 /** LEB128, unsigned, of 32 bits. */

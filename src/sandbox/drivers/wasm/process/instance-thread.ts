@@ -4,7 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 
 import type { EndedMessage } from "./channel.ts";
 import { loadGlue } from "./component/load-glue.ts";
-import { serveComponent } from "./component/serve-component.ts";
+import { ComponentInstance } from "./component/serve-component.ts";
 import { Ring } from "./ring.ts";
 import { THREAD_STATE } from "./thread-messages.ts";
 import type { RunMessage, ThreadData } from "./thread-messages.ts";
@@ -49,6 +49,7 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
   const { code, tmpBytes, openFiles } = data;
   const component =
     code.kind === "component" ? { glue: loadGlue(code.glueFile), modules: code.modules } : null;
+  let ahead: Ahead | null = null;
   parent.on("message", (message: RunMessage) => {
     startCpuMs = cpuMs();
     const options = { ...message, input, output, errors, shared, tmpBytes, openFiles };
@@ -59,7 +60,11 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
     const ended = endOf(errors, () => {
       if (code.kind === "module") return runModule(code.module, createWasi(options), onMemory);
       if (component === null) throw new Error("no component");
-      return serveComponent(component, { ...options, state: stateOf(message), onMemory });
+      const prepared = ahead?.key === keyOf(message) ? ahead.instance : null;
+      if (prepared === null) memory = null;
+      ahead = null;
+      const instance = prepared ?? new ComponentInstance(component, { ...options, onMemory });
+      return instance.serve(input, stateOf(message));
     });
     measure();
     const memoryBytes = Atomics.load(state, THREAD_STATE.memoryPages) * PAGE_BYTES;
@@ -71,8 +76,27 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
       garbageBytes = 0;
     }
     parent.postMessage("idle");
+    // Files of a run are in no other's instance.
+    if (component === null || ended.exitCode !== 0 || message.files.length > 0) return;
+    Atomics.store(state, THREAD_STATE.preparing, 1);
+    try {
+      ahead = { key: keyOf(message), instance: new ComponentInstance(component, { ...options, onMemory }) };
+    } catch {
+      // The next run says what is wrong.
+    }
+    Atomics.store(state, THREAD_STATE.preparing, 0);
   });
   parent.postMessage("idle");
+}
+
+/** An instance that was made while there was nothing else to do, for a run that is told the same. */
+interface Ahead {
+  readonly key: string;
+  readonly instance: ComponentInstance;
+}
+
+function keyOf({ args, env, files }: RunMessage): string {
+  return JSON.stringify([args, env, files.map(({ name }) => name)]);
 }
 
 function stateOf({ env }: RunMessage): "fresh" | "reuse" {

@@ -6,11 +6,11 @@ import { readFileSync, readdirSync } from "node:fs";
 
 import { MESSAGE, MessageReader, send } from "./channel.ts";
 import type { LoadedMessage, Message, OpenMessage } from "./channel.ts";
-import { inspectModule } from "./inspect-module.ts";
+import { inspectModule, readMemories } from "./inspect-module.ts";
 import { Instance } from "./instance.ts";
 import { Thread } from "./thread.ts";
 import type { ThreadOptions } from "./thread.ts";
-import type { Code } from "./thread-messages.ts";
+import type { Code, CoreModule } from "./thread-messages.ts";
 import { offeredCalls } from "./wasi/create-wasi.ts";
 
 export interface MainOptions extends Omit<ThreadOptions, "code"> {
@@ -61,9 +61,7 @@ async function loadComponent(component: NonNullable<MainOptions["component"]>): 
   try {
     const names = readdirSync(folder).filter((name) => name.endsWith(".wasm"));
     const modules = await Promise.all(
-      names.map(
-        async (name) => [name, await WebAssembly.compile(readFileSync(`${folder}/${name}`))] as const,
-      ),
+      names.map(async (name) => [name, await compileCore(`${folder}/${name}`)] as const),
     );
     return {
       kind: "component",
@@ -73,6 +71,14 @@ async function loadComponent(component: NonNullable<MainOptions["component"]>): 
   } catch (error) {
     return error instanceof Error ? error.message : "it cannot be compiled";
   }
+}
+
+async function compileCore(file: string): Promise<CoreModule> {
+  const bytes = readFileSync(file);
+  const module = await WebAssembly.compile(bytes);
+  const memories = readMemories(bytes);
+  if (typeof memories === "string") throw new Error(memories);
+  return { module, memories };
 }
 
 function handle(

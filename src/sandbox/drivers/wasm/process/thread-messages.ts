@@ -6,8 +6,15 @@ export type Code =
   | {
       readonly kind: "component";
       readonly glueFile: string;
-      readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+      readonly modules: Readonly<Record<string, CoreModule>>;
     };
+
+/** One of a component's. */
+export interface CoreModule {
+  readonly module: WebAssembly.Module;
+  /** Of its own: each instance of it has them. */
+  readonly memories: number;
+}
 
 /** What a thread is given when it starts. */
 export interface ThreadData {
@@ -32,5 +39,8 @@ export interface RunMessage {
 /** `wake`: look at the rings. `idle`: the next may come. */
 export type ThreadMessage = "wake" | "idle" | EndedMessage;
 
-/** Indexes. `woken`: the process was told to look and has not looked yet. */
-export const THREAD_STATE = { woken: 0, memoryPages: 1, cpuMs: 2, length: 3 } as const;
+/**
+ * Indexes. `woken`: the process was told to look and has not looked yet. `preparing`: it makes the next instance, with
+ * nothing else to do.
+ */
+export const THREAD_STATE = { woken: 0, memoryPages: 1, cpuMs: 2, preparing: 3, length: 4 } as const;

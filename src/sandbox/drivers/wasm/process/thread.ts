@@ -8,6 +8,8 @@ import type { RunMessage, ThreadData, ThreadMessage } from "./thread-messages.ts
 
 const PAGE_BYTES = 65_536;
 const STACK_MIB = 8;
+/** For making an instance ahead of its run. */
+const PREPARE_MAX_MS = 5000;
 
 export interface ThreadOptions extends Pick<ThreadData, "code" | "folders" | "tmpBytes" | "openFiles"> {
   /** Of V8's heap, which holds tables and garbage-collected objects of WebAssembly; its memory is counted apart. */
@@ -30,6 +32,8 @@ export class Thread {
   readonly #worker: Worker;
   #listener: ThreadListener | null = null;
   #outOfMemory = false;
+  /** What a guest does before its run has no limit of its own: an endless loop there shall not stay. */
+  #preparing: NodeJS.Timeout | null = null;
 
   /** @param onIdle it can take the next instance; `onGone` it cannot, for ever */
   constructor(options: ThreadOptions, onIdle: (thread: Thread) => void, onGone: (thread: Thread) => void) {
@@ -53,6 +57,12 @@ export class Thread {
         this.#listener?.onWake();
       } else if (message === "idle") {
         onIdle(this);
+        this.#preparing = setTimeout(() => {
+          if (Atomics.load(this.#state, THREAD_STATE.preparing) === 0) return;
+          // First: no run shall get it.
+          onGone(this);
+          this.kill();
+        }, PREPARE_MAX_MS).unref();
       } else {
         this.#end(message);
       }
@@ -67,6 +77,7 @@ export class Thread {
   }
 
   run(message: RunMessage, listener: ThreadListener): void {
+    if (this.#preparing !== null) clearTimeout(this.#preparing);
     for (const ring of [this.input, this.output, this.errors]) ring.reset();
     this.#state.fill(0);
     this.#listener = listener;

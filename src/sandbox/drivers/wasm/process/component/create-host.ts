@@ -1,6 +1,5 @@
 import { getRandomValues } from "node:crypto";
 
-import type { Ring } from "../ring.ts";
 import { rootFolder } from "../wasi/create-wasi.ts";
 import type { WasiOptions } from "../wasi/create-wasi.ts";
 import { GuestExit } from "../wasi/errno.ts";
@@ -10,7 +9,8 @@ import type { Interface } from "./component-error.ts";
 import { filesystemInterfaces } from "./filesystem.ts";
 import { Handles } from "./handles.ts";
 import { OURS, Resource } from "./resource.ts";
-import { InputStream, OutputStream, Pollable, ioInterfaces, ringTarget } from "./io.ts";
+import { InputStream, OutputStream, Pollable, ioInterfaces } from "./io.ts";
+import type { Target } from "./io.ts";
 
 /** What a random call gives at most: it must give all that is asked for, outside of the instance's memory. */
 const RANDOM_MAX_BYTES = 16 * 1024 * 1024;
@@ -24,7 +24,7 @@ export interface HostOptions extends Pick<
   "env" | "shared" | "files" | "tmpBytes" | "openFiles"
 > {
   /** What is printed, on either stream. */
-  readonly errors: Ring;
+  readonly print: Target;
   readonly output: Interface;
 }
 
@@ -58,9 +58,9 @@ function withoutPrototypes(
 /** A resource of which there is none, or that can do nothing. */
 class Nothing extends Resource {}
 
-function cliInterfaces({ env, errors }: HostOptions): Readonly<Record<string, Interface>> {
+function cliInterfaces({ env, print }: HostOptions): Readonly<Record<string, Interface>> {
   const nowhere = (): undefined => undefined;
-  const printed = (): OutputStream => new OutputStream(OURS, ringTarget(errors));
+  const printed = (): OutputStream => new OutputStream(OURS, print);
   const exit = (code: number): never => {
     throw new GuestExit(code);
   };

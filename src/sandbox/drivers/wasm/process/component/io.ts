@@ -1,4 +1,3 @@
-import type { Ring } from "../ring.ts";
 import { ComponentError } from "./component-error.ts";
 import type { Interface } from "./component-error.ts";
 import { OURS, Resource } from "./resource.ts";
@@ -143,12 +142,6 @@ export class OutputStream extends Resource {
   [Symbol.dispose](): void {
     this.#onClose();
   }
-}
-
-export function ringTarget(ring: Ring): Target {
-  return (bytes) => {
-    ring.writeAll(bytes);
-  };
 }
 
 /** `wasi:io`. */

@@ -4,10 +4,13 @@ import { createHost } from "./create-host.ts";
 import type { HostOptions } from "./create-host.ts";
 import { FRAME, PAYLOAD_MAX_BYTES, readFrame, writeFrame } from "./frames.ts";
 import type { Frame } from "./frames.ts";
+import type { CoreModule } from "../thread-messages.ts";
 import type { Glue } from "./load-glue.ts";
 
 const LINE_END = 10;
 const MESSAGE_MAX_CHARS = 64 * 1024;
+/** QuickJS' components have an empty one besides their own. */
+const MEMORIES_MAX = 2;
 /** Of a failure: what the SDKs allow themselves. */
 const TYPE_MAX_CHARS = 256;
 const FAILURE_MAX_CHARS = 4 * 1024;
@@ -18,13 +21,12 @@ const LOAD_FAILED = 1;
 export interface Component {
   readonly glue: Glue;
   /** By the names that the glue has for them. */
-  readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+  readonly modules: Readonly<Record<string, CoreModule>>;
 }
 
-export interface ServeOptions extends Omit<HostOptions, "output"> {
-  readonly input: Ring;
+export interface InstanceOptions extends Omit<HostOptions, "output" | "print"> {
   readonly output: Ring;
-  readonly state: "fresh" | "reuse";
+  readonly errors: Ring;
   readonly onMemory: (memory: WebAssembly.Memory) => void;
 }
 
@@ -36,56 +38,96 @@ interface RawFile {
 
 type Run = (meta: string, raws: readonly RawFile[]) => void;
 
-/**
- * Speaks the guest protocol for one instance of a component; returns its exit status.
- * @throws GuestExit, and whatever a trap is
- */
-export function serveComponent(component: Component, options: ServeOptions): number {
-  const { input, output, state } = options;
-  const current = { run: 0 };
-  const run = instantiate(component, options, current);
-  if (typeof run === "string") {
-    sendJson(output, FRAME.failed, 0, { type: "", message: run, stack: "", reason: "load" });
-    return LOAD_FAILED;
+/** What it may print before its run: it is shown in the run's log. */
+const EARLY_MAX_BYTES = 64 * 1024;
+
+/** One instance. It can be made ahead of its run: it is used for no other. */
+export class ComponentInstance {
+  readonly #output: Ring;
+  readonly #errors: Ring;
+  readonly #current = { run: 0 };
+  readonly #run: Run | string;
+  #early: Uint8Array[] | null = [];
+  #earlyBytes = 0;
+
+  /** @throws whatever a trap is */
+  constructor(component: Component, options: InstanceOptions) {
+    this.#output = options.output;
+    this.#errors = options.errors;
+    const host = {
+      ...options,
+      output: outputInterface(options.output, this.#current),
+      print: (bytes: Uint8Array): void => {
+        this.#print(bytes);
+      },
+    };
+    this.#run = instantiate(component, host, options.onMemory);
   }
-  sendJson(output, FRAME.ready, 0, { protocols: [1] });
-  for (;;) {
-    const frame = readFrame(input);
-    if (frame === null) return 0;
-    current.run = frame.run;
-    const { meta, raws } = readRun(frame, input);
-    answer(output, frame.run, () => {
-      run(meta, raws);
-    });
-    if (state === "fresh") return 0;
-    sendJson(output, FRAME.ready, 0, {});
+
+  /**
+   * Speaks the guest protocol; returns its exit status.
+   * @throws GuestExit, and whatever a trap is
+   */
+  serve(input: Ring, state: "fresh" | "reuse"): number {
+    const output = this.#output;
+    const run = this.#run;
+    for (const bytes of this.#early ?? []) this.#errors.writeAll(bytes);
+    this.#early = null;
+    if (typeof run === "string") {
+      sendJson(output, FRAME.failed, 0, { type: "", message: run, stack: "", reason: "load" });
+      return LOAD_FAILED;
+    }
+    sendJson(output, FRAME.ready, 0, { protocols: [1] });
+    for (;;) {
+      const frame = readFrame(input);
+      if (frame === null) return 0;
+      this.#current.run = frame.run;
+      const { meta, raws } = readRun(frame, input);
+      answer(output, frame.run, () => {
+        run(meta, raws);
+      });
+      if (state === "fresh") return 0;
+      sendJson(output, FRAME.ready, 0, {});
+    }
+  }
+
+  #print(bytes: Uint8Array): void {
+    if (this.#early === null) {
+      this.#errors.writeAll(bytes);
+      return;
+    }
+    this.#earlyBytes += bytes.length;
+    if (this.#earlyBytes > EARLY_MAX_BYTES) throw new Error("it printed too much before its run");
+    this.#early.push(bytes.slice());
   }
 }
 
 /** Its `run`, or why it cannot be made. */
 function instantiate(
   { glue, modules }: Component,
-  options: ServeOptions,
-  current: { readonly run: number },
+  host: HostOptions,
+  onMemory: InstanceOptions["onMemory"],
 ): Run | string {
-  const host = createHost({ ...options, output: outputInterface(options.output, current) });
+  let memories = 0;
   try {
-    const exported = glue(
+    const { run } = glue(
       (name) => {
-        const module = modules[name];
-        if (module === undefined) throw new Error(`no module ${name}`);
-        return module;
+        const found = modules[name];
+        if (found === undefined) throw new Error(`no module ${name}`);
+        return found.module;
       },
-      host,
+      createHost(host),
       (module, imports = {}) => {
+        // V8 limits each memory by itself, and a component may make any number of instances.
+        memories += Object.values(modules).find((one) => one.module === module)?.memories ?? 1;
+        if (memories > MEMORIES_MAX) throw new Error(`it has more than ${MEMORIES_MAX} memories`);
         const instance = new WebAssembly.Instance(module, imports);
         for (const one of Object.values(instance.exports)) {
-          if (one instanceof WebAssembly.Memory) options.onMemory(one);
+          if (one instanceof WebAssembly.Memory) onMemory(one);
         }
         return instance;
       },
     );
-    const { run } = exported;
     return typeof run === "function" ? (run as Run) : "it exports no function run";
   } catch (error) {
     // A missing function of an interface that is there is told here only.
