@@ -37,8 +37,13 @@ export interface SuperviseBench {
   readonly heap?: boolean;
   /** Supervisors that share the work, each with so many slots; default: one. */
   readonly supervisors?: number;
-  /** Folder of the normalizer `bench`, and its raw file; default: two short lines, and an object for each. */
+  /**
+   * Folder of the normalizer `bench`, or of folders of several, and its raw file, `@FILE` for one of a file's content;
+   * default: two short lines, and an object for each.
+   */
   readonly normalizer?: string;
+  /** Normalizers whose tasks come in turn; default: `bench` alone. */
+  readonly ids?: readonly string[];
   readonly raw?: string;
   /** Settings of the supervisor beside those of the measurement. */
   readonly env?: Readonly<Record<string, string>>;
@@ -90,7 +95,11 @@ export async function measureSupervise(bench: SuperviseBench): Promise<Supervise
   });
   const server = bench.database === "server" ? undo.use(await startPostgres()) : null;
   const databaseUrl = await server?.createDatabase();
-  const mock = startMock(bench.warmUp + bench.tasks + (bench.behind ?? 0), bench.raw ?? RAW);
+  const mock = startMock(
+    bench.warmUp + bench.tasks + (bench.behind ?? 0),
+    bench.raw ?? RAW,
+    bench.ids ?? ["bench"],
+  );
   undo.defer(() => end(mock));
   const settings = await settingsOf(mock);
   const log = path.join(home, "log");
@@ -188,8 +197,8 @@ class Progress {
   }
 }
 
-function startMock(tasks: number, raw: string): ChildProcess {
-  const fill = ["--fill", String(tasks), "--normalizer", "bench", "--raw", raw];
+function startMock(tasks: number, raw: string, ids: readonly string[]): ChildProcess {
+  const fill = ["--fill", String(tasks), "--raw", raw, ...ids.flatMap((id) => ["--normalizer", id])];
   return spawn(process.execPath, [MAIN, "mock-openkat", ...fill], { stdio: ["ignore", "pipe", "inherit"] });
 }
 

@@ -1,7 +1,9 @@
 import { DOCKER_RUN, findRow } from "../src/bench/bench-table.ts";
 import type { BenchRow } from "../src/bench/measure-ways.ts";
 import type { WayName } from "../src/bench/way.ts";
+import type { Curve } from "./growth.ts";
 import type { LargeRaw } from "./measure-large-raw.ts";
+import type { PipelineRow } from "./measure-pipeline.ts";
 import type { RecordsRate } from "./measure-records.ts";
 import type { SuperviseFigures } from "./measure-supervise.ts";
 import { RUNSC_RUN } from "./runsc-run.ts";
@@ -118,6 +120,38 @@ export function judgeRest({
       kept: largeRaw.hostGrowthMegabytes <= 64,
     },
   ];
+}
+
+/** What a second supervisor on the same cores may cost, as a share of what one does. */
+const LEAST_SHARE_OF_TWO = 0.9;
+
+/** What is promised about the supervisor at work, held against one table. */
+export function judgePipeline(rows: readonly PipelineRow[]): readonly Verdict[] {
+  const row = (name: string): PipelineRow | undefined => rows.find((one) => one.name === name);
+  return (["reuse", "fork"] as const).flatMap((state) => {
+    const [one, two] = [row(`${state}-4-slots`), row(`${state}-2-supervisors-2-slots`)];
+    if (one === undefined || two === undefined) return [];
+    const share = two.tasksPerSecond.p50 / one.tasksPerSecond.p50;
+    return {
+      promise: `S14 two supervisors of two slots (${state}) do at least ${LEAST_SHARE_OF_TWO} of what one of four does on the same cores`,
+      measured: `${share.toFixed(2)} (${two.tasksPerSecond.p50.toFixed(0)} and ${one.tasksPerSecond.p50.toFixed(0)} a second)`,
+      kept: share >= LEAST_SHARE_OF_TWO,
+    };
+  });
+}
+
+/** What is promised about what a task costs more with. */
+export function judgeGrowth(curves: readonly Curve[]): readonly Verdict[] {
+  return curves
+    .filter(({ name }) => name === "queued" || name === "packages")
+    .map(({ name, points, verdict }) => {
+      const [first, last] = [points[0], points.at(-1)];
+      return {
+        promise: `S15 what a task costs does not grow with ${name} (${first?.at} to ${last?.at})`,
+        measured: `${verdict}: ${first?.cpuMs.toFixed(2)} and ${last?.cpuMs.toFixed(2)} ms`,
+        kept: verdict === "flat" || verdict === "falls",
+      };
+    });
 }
 
 /** Tasks a second of one supervisor, with everything on two cores: each has to do a task in so many milliseconds. */

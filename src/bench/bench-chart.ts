@@ -1,5 +1,5 @@
 import { type BenchTable, DOCKER_RUN, findRow } from "./bench-table.ts";
-import { figure } from "./bench-text.ts";
+import { figure } from "./text-table.ts";
 
 const WIDTH = 900;
 const ROW = 22;

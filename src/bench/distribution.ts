@@ -1,5 +1,7 @@
 export interface Distribution {
   readonly count: number;
+  /** Of one round nothing is known of how much rounds differ. */
+  readonly rounds: number;
   readonly p50: number;
   readonly p99: number;
   /** Half the distance between the quartiles, relative to p50: how much of a difference is noise. */
@@ -10,9 +12,9 @@ export interface Distribution {
 }
 
 /** As many as give the bounds of an interval two steady digits. */
-const RESAMPLES = 400;
+const RESAMPLES = 200;
 /** Of one round, at most: more make no difference to an interval that rounds decide. */
-const RESAMPLED_VALUES = 100;
+const RESAMPLED_VALUES = 40;
 
 /**
  * Of values by rounds. The interval is bootstrapped, first over rounds and then over each round's values: a machine
@@ -20,11 +22,13 @@ const RESAMPLED_VALUES = 100;
  * @throws RangeError no values
  */
 export function distributionOf(rounds: readonly (readonly number[])[]): Distribution {
-  const sorted = rounds.flat().toSorted(ascending);
+  const measured = rounds.filter((round) => round.length > 0);
+  const sorted = measured.flat().toSorted(ascending);
   const p50 = quantile(sorted, 0.5);
-  const [low, high] = intervalOfMedian(rounds.filter((round) => round.length > 0));
+  const [low, high] = intervalOfMedian(measured);
   return {
     count: sorted.length,
+    rounds: measured.length,
     p50,
     p99: quantile(sorted, 0.99),
     spread: p50 === 0 ? 0 : (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / p50,

@@ -28,7 +28,7 @@ export async function measureBench(options: BenchOptions): Promise<BenchTable> {
     return {
       machine: describeMachine(),
       at,
-      rounds: options.rounds,
+      rounds: Math.max(...rows.map(({ runMs }) => runMs.rounds)),
       rows: withRatios(rows),
       leftOut: there.leftOut,
     };

@@ -8,6 +8,8 @@ const STARTS = 3;
 /** Of ways of which one start or run takes longer than the time that there is. */
 const ROUNDS_OF_SLOW = 2;
 const MANY_SANDBOXES = 10;
+/** What takes longer than this for one and ten sandboxes is measured once, milliseconds. */
+const LONG_IDLE_MS = 3000;
 
 /** Null: it cannot be told of this way. */
 export interface BenchRow extends WayName {
@@ -30,6 +32,8 @@ export interface MeasureOptions {
   readonly rounds: number;
   /** For each figure of a row in a round, milliseconds. One that takes longer is measured once. */
   readonly budgetMs: number;
+  /** No round begins that would be over later than that, but the first. Default: for ever. */
+  readonly mostMs?: number | undefined;
   readonly signal: AbortSignal;
   /** So many measurements of so many are done; the next is of this row. */
   readonly onProgress: (done: number, total: number, row: string) => void;
@@ -41,7 +45,8 @@ export async function measureWays(
   options: MeasureOptions,
 ): Promise<readonly BenchRow[]> {
   const samples = new Map<Way, Samples>(ways.map((way) => [way, new Samples()]));
-  for (let round = 0; round < options.rounds; round += 1) {
+  const isTime = timeForRounds(options.mostMs);
+  for (let round = 0; round < options.rounds && isTime(); round += 1) {
     for (const [number, way] of ways.entries()) {
       options.onProgress(round * ways.length + number, options.rounds * ways.length, titleOf(way.name));
       await samples.get(way)?.measure(way, options);
@@ -49,6 +54,18 @@ export async function measureWays(
   }
   options.onProgress(1, 1, "");
   return ways.map((way) => (samples.get(way) ?? new Samples()).rowOf(way));
+}
+
+/** Asked before each round: whether it will be over in time, if it takes as long as the one before it. */
+export function timeForRounds(mostMs = Infinity): () => boolean {
+  const startedMs = performance.now();
+  let lastMs = startedMs;
+  return () => {
+    const nowMs = performance.now();
+    const roundMs = nowMs - lastMs;
+    lastMs = nowMs;
+    return nowMs - startedMs + roundMs <= mostMs;
+  };
 }
 
 /** Of one way, by rounds. */
@@ -61,6 +78,8 @@ class Samples {
   readonly #idleBytesOfTen: (readonly number[])[] = [];
   /** One start or run takes longer than the time that there is. */
   #slow = false;
+  /** Memory hardly differs from round to round. */
+  #idleSlow = false;
 
   async measure(way: Way, { budgetMs, signal }: MeasureOptions): Promise<void> {
     if (this.#slow && this.#runMs.length >= ROUNDS_OF_SLOW) return;
@@ -70,9 +89,11 @@ class Samples {
     this.#slow ||= Math.min(...ms) > budgetMs;
     const many = await way.runs(budgetMs, availableParallelism(), signal);
     this.#perSecond.push([many.ms.length / many.seconds]);
-    if (way.idleBytes === undefined || (this.#slow && this.#idleBytes.length > 0)) return;
+    if (way.idleBytes === undefined || this.#idleSlow) return;
+    const startedMs = performance.now();
     this.#idleBytes.push([await way.idleBytes(1, signal)]);
     this.#idleBytesOfTen.push([await way.idleBytes(MANY_SANDBOXES, signal)]);
+    this.#idleSlow = performance.now() - startedMs > LONG_IDLE_MS;
   }
 
   async #measureStarts(

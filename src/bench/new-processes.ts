@@ -34,7 +34,7 @@ function nameOf(pid: number): string {
 
 /** By what is mounted for it: proc_pid_mountinfo(5). */
 function sees(pid: number, folder: string): boolean {
-  return read(`/proc/${pid}/mountinfo`).includes(`/${folder} `);
+  return read(`/proc/${pid}/mountinfo`).includes(`/${folder}`);
 }
 
 function read(file: string): string {

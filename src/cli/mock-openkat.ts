@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 
+import { fileTroubleOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
 import { type MockOpenKat, startMockOpenKat } from "../mock-openkat/start-mock-openkat.ts";
 import { textOption, textsOption } from "./arguments.ts";
@@ -22,7 +24,7 @@ User name and password of Bytes are bytes and bytes.
   --ports M,B,O        ports for Mula, Bytes and Octopoes; default: any free ones
   --fill N             puts so many tasks into the queue
   --normalizer ID      normalizer of these tasks; may be given several times
-  --raw TEXT           content of their raw files
+  --raw TEXT           content of their raw files; @FILE is that of a file
 
 Each service answers under /_mock: POST /_mock/faults with a fault, such as
 {"match": "POST .*observations", "kind": "error", "rate": 0.1}, DELETE /_mock/faults, and what it got:
@@ -42,7 +44,7 @@ Each service answers under /_mock: POST /_mock/faults with a fault, such as
     const mock = await startMockOpenKat({ check: checkObject, ...(ports === null ? {} : { ports }) });
     try {
       mock.graphs.get("org")?.declare(INPUT_KEY, { ...INPUT, primary_key: INPUT_KEY });
-      const count = fill(mock, args);
+      const count = await fill(mock, args);
       const { mula, bytes, octopoes } = mock.urls;
       const lines = [
         `SCHEDULER_API=${mula}`,
@@ -75,8 +77,18 @@ function readPorts(args: Arguments): Readonly<Record<"mula" | "bytes" | "octopoe
   return { mula, bytes, octopoes };
 }
 
+/** @throws WhiskersError `usage` */
+async function readRaw(given: string): Promise<Buffer> {
+  if (!given.startsWith("@")) return Buffer.from(given);
+  try {
+    return await readFile(given.slice(1));
+  } catch (cause) {
+    throw new WhiskersError("usage", `--raw ${given}: ${fileTroubleOf(cause)}`, { cause });
+  }
+}
+
 /** Returns how many tasks. */
-function fill(mock: MockOpenKat, args: Arguments): number {
+async function fill(mock: MockOpenKat, args: Arguments): Promise<number> {
   const text = textOption(args, "fill") ?? "0";
   const count = /^\d{1,7}$/u.test(text) ? Number(text) : Infinity;
   const normalizers = textsOption(args, "normalizer") ?? [];
@@ -85,7 +97,7 @@ function fill(mock: MockOpenKat, args: Arguments): number {
   if (count > 0 && normalizers.length === 0) {
     throw new WhiskersError("usage", "--fill needs the id of a --normalizer");
   }
-  const content = Buffer.from(textOption(args, "raw") ?? "example\n");
+  const content = await readRaw(textOption(args, "raw") ?? "example\n");
   for (let index = 0; index < count; index += 1) {
     const normalizer = normalizers[index % normalizers.length] ?? "";
     mock.addWork({
