@@ -55,6 +55,36 @@ void test("a clean failure keeps the guest, anything else does not", async () =>
   assert.equal(rig.driver.opened.length, 3);
 });
 
+void test("where fresh is cheap the next is opened ahead, and each is used once", async () => {
+  await using rig = openRig({ cheapFresh: true });
+  const first = await runOn(rig, "", counting(), "fresh");
+  while (rig.pool.idle.count < 1) await delay(1);
+  const second = await runOn(rig, "", counting(), "fresh");
+  assert.deepEqual([first.runs, second.runs], [1, 1]);
+  assert.notEqual(first.pid, second.pid);
+  assert.equal(second.timingsMs.open, 0);
+  while (rig.pool.idle.count < 1) await delay(1);
+  assert.equal(rig.driver.opened.length, 3);
+  // As many as were in use at once, and one more.
+  await Promise.all(Array.from({ length: 4 }, () => runOn(rig, "", counting(), "fresh")));
+  await delay(50);
+  assert.ok(rig.pool.idle.count <= 4, String(rig.pool.idle.count));
+});
+
+void test("nothing is opened ahead after a guest that gave no answer, nor where fresh is dear", async () => {
+  for (const [options, raw] of [
+    [{ cheapFresh: true }, "die"],
+    [{ cheapFresh: true, maxIdle: 0 }, ""],
+    [{}, ""],
+  ] as const) {
+    await using rig = openRig(options);
+    await runOn(rig, raw, counting(), "fresh");
+    // Longer than the pool waits before it opens one.
+    await delay(30);
+    assert.equal(rig.driver.opened.length, 1);
+  }
+});
+
 void test("one that dies or speaks while idle is dropped", { timeout: 10_000 }, async () => {
   for (const raw of ["die idle", "shout idle"]) {
     await using rig = openRig();

@@ -14,6 +14,8 @@ import { within } from "./within.ts";
 const CLOSE_WAIT_MS = 500;
 /** A `reuse` guest that came this near to its memory limit is not used again. */
 const RECYCLE_MEMORY_SHARE = 0.8;
+/** From the end of a fresh run until the next of its kind is opened ahead: what the run gave goes first. */
+const AHEAD_DELAY_MS = 2;
 
 export interface PoolOptions {
   /**
@@ -62,6 +64,7 @@ export interface Lease {
 
 interface Entry {
   readonly key: string;
+  readonly request: LeaseRequest;
   readonly sandbox: Sandbox;
   readonly link: Link;
   readonly limits: Limits;
@@ -78,7 +81,7 @@ export function openPool(options: PoolOptions): Pool {
 }
 
 /**
- * Warm sandboxes. One is handed out only to runs with the same driver, package, environment, limits
+ * Warm sandboxes, and fresh ones that were opened ahead. One is handed out only to runs with the same driver, package, environment, limits
  * and state policy, and only while its guest is idle. Least recently used ones are closed first when
  * there are too many, or when they hold too much memory together.
  */
@@ -89,6 +92,9 @@ export class Pool {
   readonly #idleByKey = new Map<string, Entry[]>();
   #idleBytes = 0;
   readonly #leases = new Set<Lease>();
+  /** By key: sandboxes in use, and those that are to be opened ahead. */
+  readonly #inUse = new Map<string, number>();
+  readonly #ahead = new Map<string, number>();
   /** Openings and closings under way. */
   readonly #pending = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
@@ -177,15 +183,41 @@ export class Pool {
       release: async (keep, usage) => {
         if (!this.#leases.delete(lease)) return;
         lease.onCancel = null;
+        tally(this.#inUse, entry.key, -1);
         entry.runs += 1;
         this.#measure(entry, usage);
         if (keep && this.#mayKeep(entry)) this.#addIdle(entry);
-        else await within(CLOSE_WAIT_MS, this.#closeEntry(entry), undefined);
+        else {
+          this.#replaceAhead(entry);
+          await within(CLOSE_WAIT_MS, this.#closeEntry(entry), undefined);
+        }
         this.#released?.();
       },
     };
     this.#leases.add(lease);
+    tally(this.#inUse, entry.key, 1);
     return lease;
+  }
+
+  /**
+   * Where a fresh sandbox costs little, the next one of a kind that is used is opened while nobody waits for it. As many
+   * as are in use at once, and one: who runs one after another has one ahead.
+   */
+  #replaceAhead({ key, request, link }: Entry): void {
+    const { driver, state, prepared } = request;
+    if (state !== "fresh" || driver.capabilities.cheapFresh !== true) return;
+    // What gave no answer may not even have got ready.
+    if (isPlain(prepared.pkg.manifest.guest) || link.answeredAtMs === 0) return;
+    const there = (this.#idleByKey.get(key)?.length ?? 0) + (this.#ahead.get(key) ?? 0);
+    if (there > (this.#inUse.get(key) ?? 0) || this.#idle.size >= this.#options.maxIdle) return;
+    tally(this.#ahead, key, 1);
+    const timer = setTimeout(() => {
+      const opening = this.#closing.signal.aborted
+        ? Promise.resolve()
+        : this.#openAhead(key, request, this.#closing.signal);
+      void this.#track(opening.finally(() => tally(this.#ahead, key, -1)));
+    }, AHEAD_DELAY_MS);
+    timer.unref();
   }
 
   #mayKeep(entry: Entry): boolean {
@@ -228,7 +260,18 @@ export class Pool {
     const link = isPlain(manifest.guest)
       ? new PlainLink(sandbox, limits)
       : new GuestLink(sandbox, limits, loadsLate);
-    return { key, sandbox, link, limits, state, runs: 0, cpuMs: 0, peakBytes: null, idleSinceMs: 0 };
+    return {
+      key,
+      request,
+      sandbox,
+      link,
+      limits,
+      state,
+      runs: 0,
+      cpuMs: 0,
+      peakBytes: null,
+      idleSinceMs: 0,
+    };
   }
 
   /** A sandbox that comes too late, or for nobody, is closed when it comes. */
@@ -341,6 +384,12 @@ export class Pool {
     this.#pending.add(settled);
     return settled.finally(() => this.#pending.delete(settled));
   }
+}
+
+function tally(counts: Map<string, number>, key: string, change: 1 | -1): void {
+  const now = (counts.get(key) ?? 0) + change;
+  if (now === 0) counts.delete(key);
+  else counts.set(key, now);
 }
 
 function budgetBytes(entry: Entry): number {

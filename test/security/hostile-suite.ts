@@ -306,7 +306,8 @@ async function protectionOf(driver: Driver, name: ProtectionName): Promise<strin
   return probe.protections.find((one) => one.name === name)?.by ?? "";
 }
 
-async function writeReport(
+/** For docs/isolation.md. */
+export async function writeReport(
   file: string,
   name: string,
   driver: Driver,

@@ -1,6 +1,6 @@
 /**
  * Runs the hostile suite against every driver, or those that are named, and writes docs/isolation.json and
- * docs/isolation.md: `node test/security/report.ts [subprocess] [oci] [docker] [microvm]`. Columns of others stay as they are.
+ * docs/isolation.md: `node test/security/report.ts [subprocess] [oci] [docker] [microvm] [wasm]`. Columns of others stay as they are.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,8 +11,8 @@ import type { AttackResult } from "./hostile-suite.ts";
 import { ISOLATION_JSON, ISOLATION_MD, readReports, renderIsolation } from "./isolation-table.ts";
 import type { IsolationReport } from "./isolation-table.ts";
 
-/** Each has a file that calls hostileSuite. */
-const SUITES = ["subprocess", "oci", "docker", "microvm"];
+/** Each has a file that calls hostileSuite, or tries the same by modules. */
+const SUITES = ["subprocess", "oci", "docker", "microvm", "wasm"];
 /** An attack has to be held within its time, which a busy machine may not allow: what fails is tried again. */
 const TRIES = 4;
 

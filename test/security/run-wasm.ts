@@ -26,7 +26,7 @@ export const SHORT_MS = 1000;
 
 const folder = mkdtempSync(path.join(tmpdir(), "whiskers-wasm-"));
 const stateDirectory = path.join(folder, "state");
-const driver = createWasmDriver({
+export const driver = createWasmDriver({
   stateDirectory,
   sdkFolder: path.resolve(import.meta.dirname, "../../sdk"),
 });

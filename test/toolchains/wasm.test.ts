@@ -1,6 +1,7 @@
-/** Normalizers in Rust and Go, compiled by `whiskers build --wasm`: the same code as for the other runtimes, the same objects. */
+/** Normalizers in Rust, Go and Ruby, compiled by `whiskers build --wasm`: the same code as for the other runtimes, the same objects. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 
@@ -21,7 +22,43 @@ describe("normalizers as WebAssembly", { concurrency: 1, timeout: 600_000 }, () 
     using built = buildFolder();
     await givesTheSame(built.path, templateIn(built.path, "go"));
   });
+
+  test("Ruby", async (t) => {
+    using built = buildFolder();
+    const source = path.join(built.path, "source");
+    mkdirSync(source);
+    writeFileSync(path.join(source, "normalize.rb"), RUBY);
+    const manifest = {
+      id: "hostnames",
+      name: "Hostnames",
+      environment: "wasm",
+      entrypoint: "normalize.wasm",
+    };
+    writeFileSync(path.join(source, "normalizer.json"), JSON.stringify(manifest));
+    const npm = ["npm", "install", "--no-save", "--no-audit", "--no-fund", "@ruby/3.4-wasm-wasi@2.10.1"];
+    const installed = spawnSync(npm[0] ?? "", npm.slice(1), {
+      cwd: source,
+      encoding: "utf8",
+      timeout: 120_000,
+    });
+    if (installed.status !== 0) {
+      t.skip(`npm cannot fetch Ruby for WebAssembly here: ${installed.stderr}`);
+      return;
+    }
+    await givesTheSame(built.path, source);
+  });
 });
+
+const RUBY = `
+def run(meta, raw)
+  $stdout.puts "printed"
+  STDOUT.puts "printed"
+  yield({ object_type: "Network", name: "internet" })
+  names = raw.split("\\n").uniq
+  Whiskers.log("#{names.length} different lines")
+  names.map { |name| { object_type: "Hostname", network: "Network|internet", name: name } }
+end
+`;
 
 /** Why Rust cannot compile for it here; false: it can. */
 function missingRustTarget(): string | false {

@@ -12,6 +12,7 @@ export interface ProcessDriverOptions {
   /** Where `OpenRequest.files` go. */
   readonly folder: string;
   readonly fork?: boolean;
+  readonly cheapFresh?: boolean;
   readonly mapEnding?: (ending: Ending) => Ending;
   readonly openDelayMs?: number;
   readonly peakMemoryBytes?: () => number | null;
@@ -35,6 +36,7 @@ export function processDriver(options: ProcessDriverOptions): ProcessDriver {
       isolates: true,
       memoryLimit: false,
       fork: options.fork ?? true,
+      cheapFresh: options.cheapFresh ?? false,
       roots: false,
       guests: ["python", "javascript", "php", "program", "command"],
     },

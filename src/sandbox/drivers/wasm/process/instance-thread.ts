@@ -5,10 +5,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { EndedMessage } from "./channel.ts";
 import { loadGlue } from "./component/load-glue.ts";
 import { ComponentInstance } from "./component/serve-component.ts";
+import { ModuleRunner } from "./module-runner.ts";
+import type { Snapshot } from "./module-runner.ts";
 import { Ring } from "./ring.ts";
 import { THREAD_STATE } from "./thread-messages.ts";
 import type { RunMessage, ThreadData } from "./thread-messages.ts";
-import { createWasi } from "./wasi/create-wasi.ts";
+import type { WasiOptions } from "./wasi/create-wasi.ts";
 import { GuestExit } from "./wasi/errno.ts";
 import { folder, readTree } from "./wasi/tree.ts";
 
@@ -18,7 +20,8 @@ const COLLECT_AFTER_BYTES = 64 * 1024 * 1024;
 /** As a shell says it of a program that a signal ended. */
 const TRAPPED = "SIGABRT";
 /** V8, of a module that begins with more than there may be. */
-const NO_MEMORY = /Cannot allocate Wasm memory/u;
+const NO_MEMORY =
+  /Cannot allocate Wasm memory|WebAssembly\.Memory\(\): (?:could not allocate|Property 'initial')/u;
 
 const port = parentPort;
 if (port !== null) serve(port, workerData as ThreadData);
@@ -47,6 +50,13 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
   const shown = Object.entries(data.folders).map(([name, path]) => [name, readTree(path)] as const);
   const shared = folder(null, shown);
   const { code, tmpBytes, openFiles } = data;
+  const runner = code.kind === "module" ? new ModuleRunner(code) : null;
+  const snapshotFor = (message: RunMessage, options: WasiOptions, made: ModuleRunner): Snapshot | null => {
+    if (!made.isReactor || message.snapshot !== undefined) return message.snapshot ?? null;
+    const snapshot = made.takeSnapshot(options);
+    parent.postMessage({ snapshot });
+    return snapshot;
+  };
   const component =
     code.kind === "component" ? { glue: loadGlue(code.glueFile), modules: code.modules } : null;
   let ahead: Ahead | null = null;
@@ -58,7 +68,7 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
       if (memory === null || given.buffer.byteLength >= memory.buffer.byteLength) memory = given;
     };
     const ended = endOf(errors, () => {
-      if (code.kind === "module") return runModule(code.module, createWasi(options), onMemory);
+      if (runner !== null) return runner.run(options, snapshotFor(message, options, runner), onMemory);
       if (component === null) throw new Error("no component");
       const prepared = ahead?.key === keyOf(message) ? ahead.instance : null;
       if (prepared === null) memory = null;
@@ -70,7 +80,7 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
     const memoryBytes = Atomics.load(state, THREAD_STATE.memoryPages) * PAGE_BYTES;
     parent.postMessage({ ...ended, cpuMs: cpuMs() - startCpuMs, memoryBytes });
     memory = null;
-    garbageBytes += memoryBytes;
+    garbageBytes += runner === null ? memoryBytes : runner.prepareNext();
     if (garbageBytes > COLLECT_AFTER_BYTES) {
       globalThis.gc?.();
       garbageBytes = 0;
@@ -101,21 +111,6 @@ function keyOf({ args, env, files }: RunMessage): string {
 
 function stateOf({ env }: RunMessage): "fresh" | "reuse" {
   return env["WHISKERS_STATE"] === "reuse" ? "reuse" : "fresh";
-}
-
-/** Its exit status. @throws GuestExit, and whatever a trap is */
-function runModule(
-  module: WebAssembly.Module,
-  wasi: ReturnType<typeof createWasi>,
-  onMemory: (memory: WebAssembly.Memory) => void,
-): number {
-  const instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.imports });
-  const { memory, _start: start } = instance.exports;
-  if (!(memory instanceof WebAssembly.Memory) || typeof start !== "function") throw new Error("no command");
-  wasi.attach(memory);
-  onMemory(memory);
-  (start as () => void)();
-  return 0;
 }
 
 function endOf(errors: Ring, run: () => number): Pick<EndedMessage, "exitCode" | "signal" | "outOfMemory"> {

@@ -1,7 +1,7 @@
 import { MESSAGE, WINDOW_BYTES, number32, send } from "./channel.ts";
 import type { EndedMessage } from "./channel.ts";
 import type { RunMessage } from "./thread-messages.ts";
-import type { Thread } from "./thread.ts";
+import type { Thread, ThreadListener } from "./thread.ts";
 
 const PIECE_BYTES = 32 * 1024;
 const LAST_WORDS_CHARS = 2048;
@@ -25,8 +25,9 @@ export class Instance {
     this.#onEnded = onEnded;
   }
 
-  start(message: RunMessage): void {
+  start(message: RunMessage, onSnapshot: ThreadListener["onSnapshot"]): void {
     this.#thread.run(message, {
+      onSnapshot,
       onWake: () => {
         this.#pass();
       },

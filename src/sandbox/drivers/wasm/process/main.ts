@@ -8,6 +8,8 @@ import { MESSAGE, MessageReader, send } from "./channel.ts";
 import type { LoadedMessage, Message, OpenMessage } from "./channel.ts";
 import { inspectModule, readMemories } from "./inspect-module.ts";
 import { Instance } from "./instance.ts";
+import type { ModuleCode, Snapshot } from "./module-runner.ts";
+import { takeApart } from "./take-apart.ts";
 import { Thread } from "./thread.ts";
 import type { ThreadOptions } from "./thread.ts";
 import type { Code, CoreModule } from "./thread-messages.ts";
@@ -48,11 +50,28 @@ async function main({ moduleFile, component, ...options }: MainOptions): Promise
 async function load(file: string): Promise<Code | string> {
   try {
     const bytes = readFileSync(file);
-    const module = await WebAssembly.compile(bytes);
-    return inspectModule(module, bytes, offeredCalls()) ?? { kind: "module", module };
+    const { module, parts } = await compile(bytes);
+    const trouble = inspectModule(module, parts !== null, bytes, offeredCalls());
+    if (trouble !== null) return trouble;
+    const isReactor = WebAssembly.Module.exports(module).every(({ name }) => name !== "_start");
+    return { kind: "module", module, parts, isReactor };
   } catch (error) {
     return error instanceof Error ? error.message : "it cannot be compiled";
   }
+}
+
+/** What V8 says of a module that is none is to be of the module as it is. */
+async function compile(bytes: Uint8Array): Promise<Pick<ModuleCode, "module" | "parts">> {
+  const parts = takeApart(bytes);
+  if (parts !== null) {
+    try {
+      const { code, ...rest } = parts;
+      return { module: await WebAssembly.compile(code), parts: rest };
+    } catch {
+      // Said below.
+    }
+  }
+  return { module: await WebAssembly.compile(bytes), parts: null };
 }
 
 async function loadComponent(component: NonNullable<MainOptions["component"]>): Promise<Code | string> {
@@ -94,7 +113,11 @@ function handle(
       name,
       content: Uint8Array.from(Buffer.from(content, "base64")),
     }));
-    opened.start({ args, env, files: decoded });
+    const key = JSON.stringify([args, env]);
+    const snapshot = threads.snapshots.get(key);
+    opened.start({ args, env, files: decoded, ...(snapshot === undefined ? {} : { snapshot }) }, (made) =>
+      threads.snapshots.set(key, made),
+    );
     return;
   }
   const instance = instances.get(number);
@@ -124,6 +147,8 @@ function handle(
 class Threads {
   readonly #options: ThreadOptions;
   readonly #idle: Thread[] = [];
+  /** Of a reactor, by its arguments and variables, which its language may have looked at. */
+  readonly snapshots = new Map<string, Snapshot | null>();
   #starting = 0;
   /** The first of them can take an instance. */
   readonly started: Promise<void>;

@@ -1,8 +1,9 @@
 import type { EndedMessage } from "./channel.ts";
+import type { ModuleCode, Snapshot } from "./module-runner.ts";
 
 /** What a thread makes instances of. */
 export type Code =
-  | { readonly kind: "module"; readonly module: WebAssembly.Module }
+  | ModuleCode
   | {
       readonly kind: "component";
       readonly glueFile: string;
@@ -34,10 +35,17 @@ export interface RunMessage {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly files: readonly { readonly name: string; readonly content: Uint8Array }[];
+  /** Of a reactor that was started with the same arguments and variables; null: it cannot be kept; not given: make one. */
+  readonly snapshot?: Snapshot | null;
+}
+
+/** What another run with the same arguments and variables is to be given. */
+export interface SnapshotMessage {
+  readonly snapshot: Snapshot | null;
 }
 
 /** `wake`: look at the rings. `idle`: the next may come. */
-export type ThreadMessage = "wake" | "idle" | EndedMessage;
+export type ThreadMessage = "wake" | "idle" | EndedMessage | SnapshotMessage;
 
 /**
  * Indexes. `woken`: the process was told to look and has not looked yet. `preparing`: it makes the next instance, with

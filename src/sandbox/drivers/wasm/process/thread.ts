@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { WINDOW_BYTES } from "./channel.ts";
 import type { EndedMessage } from "./channel.ts";
 import { Ring } from "./ring.ts";
+import type { Snapshot } from "./module-runner.ts";
 import { THREAD_STATE } from "./thread-messages.ts";
 import type { RunMessage, ThreadData, ThreadMessage } from "./thread-messages.ts";
 
@@ -19,6 +20,7 @@ export interface ThreadOptions extends Pick<ThreadData, "code" | "folders" | "tm
 export interface ThreadListener {
   /** Something may have been written or read. */
   readonly onWake: () => void;
+  readonly onSnapshot: (snapshot: Snapshot | null) => void;
   /** The instance is over; all that it wrote is in the rings. */
   readonly onEnded: (ended: EndedMessage) => void;
 }
@@ -63,6 +65,8 @@ export class Thread {
           onGone(this);
           this.kill();
         }, PREPARE_MAX_MS).unref();
+      } else if ("snapshot" in message) {
+        this.#listener?.onSnapshot(message.snapshot);
       } else {
         this.#end(message);
       }

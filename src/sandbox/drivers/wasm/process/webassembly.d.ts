@@ -12,7 +12,15 @@ declare namespace WebAssembly {
     exports(module: Module): readonly Described[];
   };
   class Memory {
+    constructor(type: { readonly initial: number; readonly maximum?: number });
     readonly buffer: ArrayBuffer;
+  }
+  class Table {
+    readonly length: number;
+    get(index: number): unknown;
+  }
+  class Global {
+    value: number | bigint;
   }
   class Exception extends Error {}
   class Instance {

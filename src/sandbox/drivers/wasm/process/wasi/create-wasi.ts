@@ -40,6 +40,8 @@ export function createWasi(options: WasiOptions): {
   readonly imports: Readonly<Record<string, (...args: never[]) => number>>;
   /** Before the guest's first call. */
   readonly attach: (memory: WebAssembly.Memory) => void;
+  /** Nothing is open and nothing is kept that was not at the start. */
+  readonly isAsAtStart: () => boolean;
 } {
   let memory: GuestMemory | null = null;
   const context: CallContext = {
@@ -61,7 +63,15 @@ export function createWasi(options: WasiOptions): {
     attach: (given) => {
       memory = new GuestMemory(given);
     },
+    isAsAtStart: () => context.descriptors.isAsAtStart() && isEmptyTmp(context.descriptors),
   };
+}
+
+const ROOT_DESCRIPTOR = 3;
+
+function isEmptyTmp(descriptors: Descriptors): boolean {
+  const tmp = descriptors.folder(ROOT_DESCRIPTOR).entries.get("tmp");
+  return tmp?.kind === "folder" && tmp.entries.size === 0;
 }
 
 /** The names of all calls. */

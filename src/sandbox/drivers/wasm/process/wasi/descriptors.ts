@@ -30,11 +30,21 @@ export interface OpenNode {
 /** An instance's table of descriptors; as many as its limit says. */
 export class Descriptors {
   readonly #table: (Descriptor | null)[];
+  readonly #first: readonly Descriptor[];
   readonly #max: number;
 
   constructor(first: readonly Descriptor[], max: number) {
+    this.#first = first;
     this.#table = [...first];
     this.#max = max;
+  }
+
+  /** The first ones are what they were, and nothing else is open. */
+  isAsAtStart(): boolean {
+    return (
+      this.#table.every((one, index) => one === (this.#first[index] ?? null)) &&
+      this.#first.every((one) => one.kind !== "node" || (one.position === 0 && !one.append))
+    );
   }
 
   get(number: number): Descriptor {

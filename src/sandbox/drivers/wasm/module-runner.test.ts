@@ -1,0 +1,148 @@
+/** Reactors are started once; what each run sees is what it would see had it been started for that run alone. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+
+import { assemble, command } from "../../../../test/fixtures/wasm-modules.ts";
+import { ModuleRunner } from "./process/module-runner.ts";
+import type { Snapshot } from "./process/module-runner.ts";
+import { Ring } from "./process/ring.ts";
+import { takeApart } from "./process/take-apart.ts";
+import { folder } from "./process/wasi/tree.ts";
+
+/** `_initialize` with a body, and a `whiskers_serve` that reports and then spoils what it can. */
+const reactor = (body: string): string => {
+  const fields = command("", SERVE).replace(`(func (export "_start") )`, "");
+  return `${fields} (func (export "_initialize") (local $i i32) ${body})`;
+};
+const SERVE = `
+  (global $count (mut i32) (i32.const 7))
+  (global $wide (mut i64) (i64.const -3))
+  (global $real (mut f64) (f64.const 0.5))
+  (table $table 4 4 funcref)
+  (elem (i32.const 0) $drawn)
+  (func $drawn (drop (call $random_get (i32.const 500) (i32.const 2))))
+  (func (export "whiskers_serve")
+    (call $report $"count" (global.get $count))
+    (call $report $"wide" (i32.wrap_i64 (global.get $wide)))
+    (call $report $"drawn" (i32.load16_u (i32.const 500)))
+    (call $report $"mark" (i32.load (i32.const 504)))
+    (call $report $"far" (i32.load (i32.const 131068)))
+    (call $report $"pages" (memory.size))
+    (global.set $count (i32.const 99))
+    (global.set $wide (i64.const 99))
+    (i32.store16 (i32.const 500) (i32.const 99))
+    (i32.store (i32.const 504) (i32.const 99))
+    (i32.store (i32.const 131068) (i32.const 99)))`;
+const DRAWS = `
+  (call_indirect (i32.const 0))
+  (global.set $count (i32.add (global.get $count) (i32.const 1)))
+  (global.set $wide (i64.const 12))
+  (i32.store (i32.const 504) (i32.const 5))
+  (drop (memory.grow (i32.const 1)))`;
+
+suite("instances of a module", () => {
+  test("a reactor's start is kept, and every run sees it as it was", async () => {
+    const { runner, snapshot } = await start(DRAWS);
+    assert.notEqual(snapshot, null);
+    const [first, second, third] = [run(runner, snapshot), run(runner, snapshot), run(runner, snapshot)];
+    const { drawn, ...rest } = first;
+    assert.deepEqual(rest, { count: 8, wide: 12, mark: 5, far: 0, pages: 5 });
+    // Drawn by chance, once.
+    assert.deepEqual(second, first);
+    assert.deepEqual(third, first);
+    assert.ok(drawn !== undefined);
+  });
+
+  test("without a snapshot each run starts it itself", async () => {
+    const { runner } = await start(DRAWS);
+    const [first, second] = [run(runner, null), run(runner, null)];
+    assert.deepEqual({ ...first, drawn: 0 }, { count: 8, wide: 12, mark: 5, far: 0, pages: 5, drawn: 0 });
+    assert.deepEqual({ ...second, drawn: 0 }, { ...first, drawn: 0 });
+  });
+
+  test("what is not all in memory and numbers is not kept", async () => {
+    for (const [what, body] of [
+      ["prints", `(call $write (i32.const 1) $"hello")`],
+      [
+        "prints errors without end",
+        `(loop $l (call $write (i32.const 2) (i32.const 0) (i32.const 60000))
+        (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $l (i32.lt_u (local.get $i) (i32.const 9))))`,
+      ],
+      [
+        "leaves a file",
+        `(drop (call $open $"tmp/x" (i32.const 1) (i64.const 64)))
+        (drop (call $fd_close (i32.load (i32.const 28))))`,
+      ],
+      ["leaves a file open", `(drop (call $open $"dev/null" (i32.const 0) (i64.const 2)))`],
+      ["closes its input", `(drop (call $fd_close (i32.const 0)))`],
+      [
+        "changes its table",
+        `(table.set (i32.const 2) (ref.null func)) (table.set (i32.const 0) (ref.null func))`,
+      ],
+      ["traps", `(unreachable)`],
+      ["ends", `(call $exit (i32.const 0))`],
+    ] as const) {
+      assert.equal((await start(body)).snapshot, null, what);
+    }
+  });
+
+  test("while it starts it sees no input and no files of a run", async () => {
+    const { runner, snapshot } = await start(`
+      (i32.store (i32.const 16) (i32.const 504)) (i32.store (i32.const 20) (i32.const 4))
+      (drop (call $fd_read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 24)))
+      (global.set $count (i32.load (i32.const 24)))
+      (global.set $wide (i64.extend_i32_u (call $open $"whiskers/meta.json" (i32.const 0) (i64.const 2))))`);
+    const { count, wide, mark } = run(runner, snapshot);
+    assert.deepEqual({ count, wide, mark }, { count: 0, wide: NO_ENTRY, mark: 0 });
+  });
+
+  test("a module with a start function, or data that code copies, is used whole", async () => {
+    const starts = await assemble(`${command("")} (func $first) (start $first)`);
+    assert.equal(takeApart(starts), null);
+    assert.equal(takeApart(starts.subarray(0, 40)), null);
+    assert.notEqual(takeApart(await assemble(command(`(call $write (i32.const 1) $"x")`))), null);
+  });
+});
+
+const NO_ENTRY = 44;
+
+async function start(
+  body: string,
+): Promise<{ readonly runner: ModuleRunner; readonly snapshot: Snapshot | null }> {
+  const bytes = await assemble(reactor(body));
+  const parts = takeApart(bytes);
+  assert.ok(parts !== null);
+  const module = await WebAssembly.compile(parts.code);
+  const runner = new ModuleRunner({ kind: "module", module, parts, isReactor: true });
+  return { runner, snapshot: runner.takeSnapshot(options()) };
+}
+
+/** Its reports. */
+function run(runner: ModuleRunner, snapshot: Snapshot | null): Readonly<Record<string, number>> {
+  const given = options();
+  assert.equal(
+    runner.run(given, snapshot, () => {}),
+    0,
+  );
+  runner.prepareNext();
+  const text = Buffer.alloc(4096);
+  const lines = text.subarray(0, given.output.read(text)).toString().trim().split("\n");
+  return Object.fromEntries(lines.map((line) => line.split(" ")).map(([name, n]) => [name, Number(n)]));
+}
+
+function options() {
+  const input = Ring.of(64);
+  input.write(Buffer.from("input of a run"));
+  input.end();
+  return {
+    args: ["it.wasm"],
+    env: {},
+    input,
+    output: Ring.of(4096),
+    errors: Ring.of(4096),
+    shared: folder(null),
+    files: [{ name: "meta.json", content: Buffer.from("{}") }],
+    tmpBytes: 1 << 20,
+    openFiles: 16,
+  };
+}
