@@ -33,7 +33,8 @@ export function openStages(
   pool: Partial<PoolOptions> = {},
   show?: (what: string) => void,
 ): OpenStages {
-  const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime, microvmKernel } = settings;
+  const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime } = settings;
+  const { microvmKernel, microvmMonitor, firecracker } = settings;
   const packages = openPackages(settings, "run", show);
   const common = {
     sdkFolder: SDK_FOLDER,
@@ -48,7 +49,13 @@ export function openStages(
       createSubprocessDriver({ ...common, variant: subprocess }),
       createOciDriver({ ...common, runtime: ociRuntime }),
       createDockerDriver({ ...docker, runtime: dockerRuntime }),
-      createMicrovmDriver({ ...common, diskImage, kernel: microvmKernel }),
+      createMicrovmDriver({
+        ...common,
+        diskImage,
+        kernel: microvmKernel,
+        monitor: microvmMonitor,
+        firecracker,
+      }),
       createWasmDriver({ ...common, around: subprocess }),
       createInlineDriver(common),
     ],

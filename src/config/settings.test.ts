@@ -18,6 +18,8 @@ suite("readSettings", () => {
       dockerHost: null,
       dockerRuntime: null,
       microvmKernel: null,
+      microvmMonitor: "auto",
+      firecracker: null,
       python: null,
     });
     assert.equal(readSettings({ DOCKER_HOST: "unix:///a.sock" }).dockerHost, "unix:///a.sock");
@@ -40,6 +42,8 @@ suite("readSettings", () => {
         WHISKERS_DOCKER_HOST: "unix:///run/engine.sock",
         WHISKERS_DOCKER_RUNTIME: "runsc",
         WHISKERS_MICROVM_KERNEL: "/boot/vmlinuz-1",
+        WHISKERS_MICROVM_MONITOR: "qemu",
+        WHISKERS_FIRECRACKER: "/opt/../opt/firecracker",
         WHISKERS_PYTHON: "/opt/python3",
       }),
       {
@@ -53,6 +57,8 @@ suite("readSettings", () => {
         dockerHost: "unix:///run/engine.sock",
         dockerRuntime: "runsc",
         microvmKernel: "/boot/vmlinuz-1",
+        microvmMonitor: "qemu",
+        firecracker: "/opt/firecracker",
         python: "/opt/python3",
       },
     );

@@ -31,11 +31,16 @@ export interface Settings {
   readonly dockerRuntime: string | null;
   /** Kernel of the `microvm` runtime's machines; null: the newest cloud kernel that is installed. Absolute. */
   readonly microvmKernel: string | null;
+  /** What runs the `microvm` runtime's machines; `auto`: Firecracker where it works, else QEMU. */
+  readonly microvmMonitor: "auto" | "firecracker" | "qemu";
+  /** Firecracker's program; null: the first on the PATH. Absolute. */
+  readonly firecracker: string | null;
   /** The Python for packages that want no certain version; null: the first on the PATH. Absolute. */
   readonly python: string | null;
 }
 
 const SUBPROCESS_TOOLS = ["auto", "bubblewrap", "util-linux"] as const;
+const MONITORS = ["auto", "firecracker", "qemu"] as const;
 const ROOTS = ["auto", "machine", "required"] as const;
 const STATES = ["auto", "fresh", "fork", "reuse"] as const;
 
@@ -117,6 +122,22 @@ export const SETTINGS: SettingTable<Settings> = {
     name: "WHISKERS_MICROVM_KERNEL",
     description:
       "Kernel of the microvm runtime's machines, with its modules in ../lib/modules or /lib/modules; not set: the newest cloud kernel in /boot.",
+    expects: "an absolute path",
+    parse: (text) => (path.isAbsolute(text) ? path.normalize(text) : undefined),
+    otherwise: () => null,
+  },
+  microvmMonitor: {
+    name: "WHISKERS_MICROVM_MONITOR",
+    description:
+      "What runs the microvm runtime's machines; auto is Firecracker where one boots with it, else QEMU.",
+    expects: MONITORS.join(", "),
+    parse: (text) => MONITORS.find((monitor) => monitor === text),
+    otherwise: () => "auto",
+  },
+  firecracker: {
+    name: "WHISKERS_FIRECRACKER",
+    description:
+      "Firecracker for the microvm runtime, with its jailer beside it; not set: the first on the PATH.",
     expects: "an absolute path",
     parse: (text) => (path.isAbsolute(text) ? path.normalize(text) : undefined),
     otherwise: () => null,

@@ -26,6 +26,10 @@ export interface MicrovmOptions {
   readonly diskImage: (folder: string, digest: string | null, home: string) => Promise<string>;
   /** A kernel's file, absolute; null or not given: the newest cloud kernel that is installed. */
   readonly kernel?: string | null | undefined;
+  /** What runs the machines; `auto` when not given: Firecracker where a machine boots with it, else QEMU. */
+  readonly monitor?: "auto" | "firecracker" | "qemu" | undefined;
+  /** Firecracker's program, absolute; null or not given: the first on the search path. */
+  readonly firecracker?: string | null | undefined;
   /** Where programs are looked for; the PATH when not given. */
   readonly searchPath?: string | undefined;
 }

@@ -45,7 +45,7 @@ export async function findBase(
   { stateDirectory, sdkFolder, diskImage }: MicrovmOptions,
 ): Promise<HostBase> {
   await mkdir(stateDirectory, { recursive: true });
-  await reap();
+  await reap(stateDirectory);
   const instance = randomBytes(4).readUInt32BE() % 1_000_000;
   const draftName = `${process.pid}-${instance}`;
   const prefix = sandboxNamePrefix();

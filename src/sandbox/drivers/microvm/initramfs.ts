@@ -11,13 +11,22 @@ import { cpioOf } from "./cpio.ts";
 import type { CpioEntry } from "./cpio.ts";
 import { unpackXz } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
+import { listenProgram } from "./listen-program.ts";
 import { wakeProgram } from "./wake-program.ts";
 
+/** How a machine's streams come to its init: by four serial devices, or by vsock. */
+type Streams = "serial" | "vsock";
+
 /** What the init needs of a kernel; what of it is built in has no file. Others come with those that need them. */
-const WANTED_MODULES = ["virtio_mmio", "virtio_blk", "virtio_console", "erofs"];
+const WANTED_MODULES: Readonly<Record<Streams, readonly string[]>> = {
+  serial: ["virtio_mmio", "virtio_blk", "virtio_console", "erofs"],
+  vsock: ["virtio_mmio", "virtio_blk", "vmw_vsock_virtio_transport", "virtio_rng", "erofs"],
+};
 /** Programs of busybox that the init uses, and the scripts that it is given. */
 const APPLETS =
-  "cat dd env head insmod ln mkdir mkfifo mknod mount nsenter poweroff setpriv sh touch usleep".split(" ");
+  "cat dd env head insmod ln mkdir mkfifo mknod mount nsenter poweroff reboot setpriv sh touch usleep".split(
+    " ",
+  );
 const INIT = path.join(import.meta.dirname, "guest-init.sh");
 const ELF_PROGRAM_INTERPRETER = 3;
 
@@ -33,7 +42,8 @@ export async function makeInitramfs(
 ): Promise<string> {
   const busybox = await findBusybox(searchPath);
   const init = await readFile(INIT);
-  const parts = JSON.stringify([kernel.digest, APPLETS, WANTED_MODULES, wakeProgram().toString("hex")]);
+  const programs = { wake: wakeProgram(), listen: listenProgram() };
+  const parts = JSON.stringify([kernel.digest, APPLETS, WANTED_MODULES, programs]);
   const hash = createHash("sha256").update(parts).update(init).update(busybox).digest("hex");
   const folder = path.join(stateDirectory, "microvm", "initramfs");
   const kept = path.join(folder, `${hash}.cpio`);
@@ -48,13 +58,17 @@ export async function makeInitramfs(
     { path: "init", mode: 0o100_755, content: init },
     { path: "bin/busybox", mode: 0o100_755, content: busybox },
     ...APPLETS.map((name) => ({ path: `bin/${name}`, mode: 0o120_777, content: Buffer.from("busybox") })),
-    { path: "bin/wake", mode: 0o100_755, content: wakeProgram() },
-    ...modules.map(({ name, content }) => ({ path: `modules/${name}`, mode: 0o100_644, content })),
-    {
-      path: "modules/order",
+    ...Object.entries(programs).map(([name, content]) => ({ path: `bin/${name}`, mode: 0o100_755, content })),
+    ...[...modules.contents].map(([name, content]) => ({
+      path: `modules/${name}`,
       mode: 0o100_644,
-      content: Buffer.from(modules.map(({ name }) => `${name}\n`).join("")),
-    },
+      content,
+    })),
+    ...Object.entries(modules.orders).map(([streams, order]) => ({
+      path: `modules/${streams}`,
+      mode: 0o100_644,
+      content: Buffer.from(order.map((name) => `${name}\n`).join("")),
+    })),
   ];
   await makeFolder(folder);
   const draft = `${kept}.${randomUUID()}`;
@@ -90,13 +104,14 @@ function isStatic(content: Buffer): boolean {
   return true;
 }
 
-interface Module {
-  readonly name: string;
-  readonly content: Buffer;
+interface Modules {
+  /** By the names of their files. */
+  readonly contents: ReadonlyMap<string, Buffer>;
+  /** In which each comes after what it needs. */
+  readonly orders: Readonly<Record<Streams, readonly string[]>>;
 }
 
-/** In an order in which each comes after what it needs. */
-async function findModules({ modulesFolder, version }: Kernel): Promise<readonly Module[]> {
+async function findModules({ modulesFolder, version }: Kernel): Promise<Modules> {
   const files = await readdir(path.join(modulesFolder, "kernel"), { recursive: true });
   const byName = new Map<string, string>();
   for (const file of files) {
@@ -104,22 +119,26 @@ async function findModules({ modulesFolder, version }: Kernel): Promise<readonly
     if (name !== undefined) byName.set(name.replaceAll("-", "_"), path.join(modulesFolder, "kernel", file));
   }
   const builtIn = await readFile(path.join(modulesFolder, "modules.builtin"), "utf8").catch(() => "");
-  const found = new Map<string, Module>();
-  const add = async (name: string): Promise<void> => {
+  const contents = new Map<string, Buffer>();
+  const add = async (name: string, streams: Streams, order: Set<string>): Promise<void> => {
     const file = byName.get(name);
-    if (found.has(`${name}.ko`)) return;
     if (file === undefined) {
       // Debian's package has no such list: what is not there has to be built in, and if not, the init says so.
-      if (builtIn === "" || builtIn.includes(`/${name}.ko`)) return;
+      if (builtIn === "" || builtIn.includes(`/${name}.ko`) || streams === "vsock") return;
       const message = `the kernel ${version} has no module ${name}, which a virtual machine needs`;
       throw new WhiskersError("environment-missing", message);
     }
-    const content = await unpacked(file);
-    for (const needed of needsOf(content)) await add(needed);
-    found.set(`${name}.ko`, { name: `${name}.ko`, content });
+    const content = contents.get(`${name}.ko`) ?? (await unpacked(file));
+    for (const needed of needsOf(content)) await add(needed, streams, order);
+    contents.set(`${name}.ko`, content);
+    order.add(`${name}.ko`);
   };
-  for (const name of WANTED_MODULES) await add(name);
-  return [...found.values()];
+  const orderOf = async (streams: Streams): Promise<readonly string[]> => {
+    const order = new Set<string>();
+    for (const name of WANTED_MODULES[streams]) await add(name, streams, order);
+    return [...order];
+  };
+  return { contents, orders: { serial: await orderOf("serial"), vsock: await orderOf("vsock") } };
 }
 
 async function unpacked(file: string): Promise<Buffer> {

@@ -9,9 +9,9 @@ import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { shellThatCloses } from "../inherited-descriptors.ts";
-import { send, SIGNAL_BASE, signalName } from "../signals.ts";
-import { quote } from "../subprocess/quote.ts";
+import { enterScript } from "./enter-script.ts";
 import type { Machine, MachineEnd, Monitor, RunningMachine, SnapshotUse } from "./monitor.ts";
+import { killMonitor, monitorEnd } from "./monitor-end.ts";
 import { Qmp } from "./qmp.ts";
 import { Tail } from "./tail.ts";
 
@@ -110,19 +110,7 @@ class QemuMachine implements RunningMachine {
     this.restored.catch(() => {});
     this.#console = new Tail(stream(FD.console), CONSOLE_KEPT_CHARS);
     const complaint = new Tail(stream(2), COMPLAINT_KEPT_CHARS);
-    this.ended = new Promise((resolve) => {
-      child.once("error", ({ message }) => {
-        resolve({ signal: null, exitCode: null, complaint: message });
-      });
-      // Not `close`: a guest may have printed what nobody reads.
-      child.once("exit", (exitCode, signal) => {
-        setImmediate(() => {
-          // bubblewrap tells as a shell does how what it started was ended.
-          const by = signal ?? signalName((exitCode ?? 0) - SIGNAL_BASE);
-          resolve({ exitCode: by === null ? exitCode : null, signal: by, complaint: complaint.text.trim() });
-        });
-      });
-    });
+    this.ended = monitorEnd(child, () => complaint.text);
   }
 
   get pid(): number {
@@ -159,8 +147,7 @@ class QemuMachine implements RunningMachine {
   }
 
   kill(): void {
-    if (this.#child.exitCode === null && this.#child.signalCode === null && this.#child.pid !== undefined)
-      send(-this.#child.pid, "SIGKILL");
+    killMonitor(this.#child);
   }
 }
 
@@ -191,20 +178,11 @@ async function receiveInto(folder: string): Promise<{ server: Server; received: 
 function confined(machine: Machine, options: QemuOptions): readonly string[] {
   const { bubblewrap, setpriv, inherited } = options;
   const closes = inherited.filter((fd) => fd >= FD.firstFile + 4 + machine.disks.length);
-  const script = [
-    "set -e",
-    ...machine.procsFiles.map((file) => `echo 0 >${quote(file)}`),
-    // When memory is short on the machine, a sandbox goes before anything else does.
-    "echo 800 >/proc/self/oom_score_adj",
-    "ulimit -c 0",
-    ...closes.map((fd) => `exec ${fd}<&-`),
-    'exec "$@"',
-  ];
   const { userId } = machine;
   return [
     ...shellThatCloses(closes),
     "-c",
-    script.join("\n"),
+    enterScript(machine, closes),
     "sh",
     ...(bubblewrap === null ? [] : [bubblewrap, ...namespaces(machine, options)]),
     setpriv,

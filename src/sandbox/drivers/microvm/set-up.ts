@@ -6,6 +6,7 @@ import { messageOf } from "../../../domain/unknown.ts";
 import { findAll } from "../../interpreters.ts";
 import { inheritedDescriptors } from "../inherited-descriptors.ts";
 import type { MicrovmOptions } from "./create-microvm-driver.ts";
+import { findFirecracker } from "./firecracker/find-firecracker.ts";
 import { findBase } from "./host.ts";
 import type { MicrovmHost } from "./host.ts";
 import { makeInitramfs } from "./initramfs.ts";
@@ -30,19 +31,12 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
   if (process.platform !== "linux" || process.arch !== "x64")
     return { available: false, reason: "it needs Linux on x86-64", remedy: "Use another runtime" };
   const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_FOLDERS}`;
-  const [program] = findAll("qemu-system-x86_64", searchPath);
-  if (program === undefined) {
-    return {
-      available: false,
-      reason: "there is no qemu-system-x86_64 on the PATH",
-      remedy: "On Debian and Ubuntu: apt-get install qemu-system-x86",
-    };
-  }
+  const { monitors, reasons } = await monitorsOf(options, searchPath);
+  if (monitors.length === 0) return { available: false, reason: reasons.join("; "), remedy: REMEDY };
   const kernel = await findKernel(options.kernel ?? null, options.stateDirectory);
   const initramfs = await makeInitramfs(kernel, searchPath, options.stateDirectory);
   const base = await findBase(kernel, initramfs, searchPath, options);
-  const reasons: string[] = [];
-  for (const monitor of await monitorsOf(program, searchPath)) {
+  for (const monitor of monitors) {
     const version = `${monitor.version}, Linux ${kernel.version}`;
     const draft: MicrovmHost = { ...base, monitor, version, protections: [], advice: [] };
     const probed = await probeMachine(draft, monitor.hardware ? HARDWARE_MS : EMULATED_MS);
@@ -52,20 +46,45 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
       continue;
     }
     const protections = judgeProtections(probed.facts, monitor.version, base.cgroups, base.ids.areOurs);
+    const before = reasons.map((reason) => `tried before it: ${reason}`);
     return {
       available: true,
-      host: {
-        ...draft,
-        protections,
-        advice: [...reasons.map((reason) => `tried before it: ${reason}`), ...adviceFor(draft)],
-      },
+      host: { ...draft, protections, advice: [...before, ...adviceFor(draft)] },
     };
   }
   return { available: false, reason: reasons.join("; "), remedy: "See docs/runtimes/microvm.md" };
 }
 
-/** The best first. What looks as if it could not work is not tried. */
-async function monitorsOf(program: string, searchPath: string): Promise<readonly Monitor[]> {
+const REMEDY =
+  "On Debian and Ubuntu: apt-get install qemu-system-x86; with KVM also Firecracker, see docs/runtimes/microvm.md";
+
+interface FoundMonitors {
+  /** The best first. */
+  readonly monitors: readonly Monitor[];
+  /** Why others are not among them. */
+  readonly reasons: string[];
+}
+
+/** What looks as if it could not work is not tried. */
+async function monitorsOf(options: MicrovmOptions, searchPath: string): Promise<FoundMonitors> {
+  const { monitor: wanted = "auto", firecracker = null, stateDirectory } = options;
+  const reasons: string[] = [];
+  const monitors: Monitor[] = [];
+  if (wanted !== "qemu") {
+    const found = await findFirecracker(firecracker, searchPath, stateDirectory);
+    if (found.monitor !== null) monitors.push(found.monitor);
+    // Who neither has it nor asks for it, need not hear of it.
+    else if (found.isThere || wanted === "firecracker") reasons.push(found.reason);
+  }
+  if (wanted !== "firecracker") {
+    const [program] = findAll("qemu-system-x86_64", searchPath);
+    if (program === undefined) reasons.push("there is no qemu-system-x86_64 on the PATH");
+    else monitors.push(...(await qemuMonitors(program, searchPath)));
+  }
+  return { monitors, reasons };
+}
+
+async function qemuMonitors(program: string, searchPath: string): Promise<readonly Monitor[]> {
   const version = await versionOf(program);
   const [bubblewrap = null] = findAll("bwrap", searchPath);
   const setpriv = findAll("setpriv", searchPath)[0] ?? "setpriv";
@@ -99,6 +118,8 @@ function counterKhz(): number | null {
 }
 
 function hintFor(reason: string, monitorsHaveUsers: boolean): string {
+  if (/^Firecracker .*: the machine did not boot in time/u.test(reason))
+    return "; its API took the machine and started it, and KVM ran it no further than that";
   if (!/kvm: Permission denied/u.test(reason)) return "";
   return monitorsHaveUsers
     ? "; monitors run as users of their own, so /dev/kvm has to be for a group: chgrp kvm /dev/kvm; chmod 660 /dev/kvm"
@@ -110,10 +131,10 @@ function adviceFor({ monitor, cgroups, ids }: MicrovmHost): readonly string[] {
     ...(monitor.hardware
       ? []
       : ["no KVM that runs a guest: machines are emulated, which is some fifteen times slower"]),
-    ...(monitor.confinedBy.includes("bubblewrap")
+    ...(monitor.confinedBy.includes("bubblewrap") || monitor.version.startsWith("Firecracker")
       ? []
       : ["QEMU is in no namespaces of its own: install bubblewrap (apt-get install bubblewrap)"]),
-    ...(ids.areOurs ? [] : ["not root: QEMU runs as the user who runs Whiskers, not as one of its own"]),
+    ...(ids.areOurs ? [] : ["not root: the monitor runs as the user who runs Whiskers, not as one of its own"]),
     ...(cgroups === null ? ["no cgroup is writable: what the monitor uses is limited by a watchdog"] : []),
   ];
 }
