@@ -134,7 +134,9 @@ function adviceFor({ monitor, cgroups, ids }: MicrovmHost): readonly string[] {
     ...(monitor.confinedBy.includes("bubblewrap") || monitor.version.startsWith("Firecracker")
       ? []
       : ["QEMU is in no namespaces of its own: install bubblewrap (apt-get install bubblewrap)"]),
-    ...(ids.areOurs ? [] : ["not root: the monitor runs as the user who runs Whiskers, not as one of its own"]),
+    ...(ids.areOurs
+      ? []
+      : ["not root: the monitor runs as the user who runs Whiskers, not as one of its own"]),
     ...(cgroups === null ? ["no cgroup is writable: what the monitor uses is limited by a watchdog"] : []),
   ];
 }
