@@ -3,8 +3,9 @@ import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 
+import type { BenchRow } from "../src/bench/measure-ways.ts";
 import type { SuperviseFigures } from "./measure-supervise.ts";
-import { judgeSupervise } from "./promises.ts";
+import { judgeRows, judgeSupervise, type Verdict } from "./promises.ts";
 import type { ResultFile } from "./save-result.ts";
 
 const RESULTS = path.join(import.meta.dirname, "results");
@@ -12,9 +13,7 @@ const RESULTS = path.join(import.meta.dirname, "results");
 const MOST_GROWTH_BYTES = 2e6;
 
 test("what was measured of the supervisor keeps what is promised", () => {
-  const newest = globSync("*-supervise.json", { cwd: RESULTS }).toSorted().at(-1);
-  assert.ok(newest !== undefined);
-  const { measurements } = JSON.parse(readFileSync(path.join(RESULTS, newest), "utf8")) as ResultFile;
+  const measurements = newestOf("supervise");
   const rows = Object.values(measurements) as SuperviseFigures[];
   const named = ["reuse-server", "fork-server", "memory-16-slots-server"].map((name) => {
     const row = measurements[name] as SuperviseFigures | undefined;
@@ -37,3 +36,25 @@ test("what was measured of the supervisor keeps what is promised", () => {
   assert.ok((last?.heapBytes ?? Infinity) - (first?.heapBytes ?? 0) < MOST_GROWTH_BYTES);
   assert.ok(rows.every(({ tasksPerSecond }) => tasksPerSecond > 0));
 });
+
+test("what was measured of runs keeps what is promised", () => {
+  const rows = Object.values(newestOf("runs")).filter((row): row is BenchRow => "runMs" in row);
+  const verdicts = judgeRows(rows);
+  // Those that have a number are promised.
+  const promised = verdicts.filter(({ promise }) => /^S\d/u.test(promise));
+  assert.deepEqual(
+    promised.filter(({ kept }) => !kept),
+    [],
+  );
+  for (const number of ["S1", "S2", "S3", "S11", "S12"])
+    assert.ok(
+      promised.some(({ promise }: Verdict) => promise.startsWith(`${number} `)),
+      `${number} was not measured`,
+    );
+});
+
+function newestOf(topic: string): ResultFile["measurements"] {
+  const newest = globSync(`*-${topic}.json`, { cwd: RESULTS }).toSorted().at(-1);
+  assert.ok(newest !== undefined, `nothing was measured of ${topic}`);
+  return (JSON.parse(readFileSync(path.join(RESULTS, newest), "utf8")) as ResultFile).measurements;
+}

@@ -27,9 +27,18 @@ interface Quote {
  * `248<!-- 2026-11-25-supervise: reuse-server.tasksPerSecond -->`, with ` / 1e6` where it is printed in another unit.
  */
 const QUOTE =
-  /(?<printed>\d[\d,]*(?:\.\d+)?)<!-- (?<file>\d{4}-\d\d-\d\d-[\w-]+): (?<place>[\w.-]+)(?: \/ (?<unit>[\de.]+))? -->/gu;
+  /(?<printed>(?:(?<=\s)-)?\d[\d,]*(?:\.\d+)?)<!-- (?<file>\d{4}-\d\d-\d\d-[\w-]+): (?<place>[\w.-]+)(?: \/ (?<unit>[\de.]+))? -->/gu;
 /** Anything that is meant as such. */
 const MARK = /<!-- \d{4}-/gu;
+/** A measure of time, memory or speed without a mark, outside of code. */
+const UNMARKED =
+  /(?<![\d.])\d+(?:,\d{3})*(?:\.\d+)? (?:ms|s|MB|MiB|×|times|(?:small )?(?:objects|tasks) a second|a second)(?!\w)/gu;
+/** Where nothing measured stands without its mark: a whole document, or a section of it by its heading. */
+const HELD: readonly (readonly [document: string, heading: string | null])[] = [
+  ["README.md", null],
+  ["docs/speed.md", null],
+  ["docs/runtimes/oci.md", "## Speed"],
+];
 
 suite("figures in documents", () => {
   const files = globSync("*.json", { cwd: RESULTS });
@@ -62,6 +71,14 @@ suite("figures in documents", () => {
       assert.equal(`${file}.json`, newest.get(read(`${file}.json`).topic), `${document}:${line}`);
   });
 
+  for (const [document, heading] of HELD) {
+    test(`nothing measured in ${document}${heading === null ? "" : `, ${heading},`} lacks its mark`, () => {
+      const text = sectionOf(readFileSync(path.join(ROOT, document), "utf8"), heading);
+      const prose = text.replaceAll(/```[^]*?```|`[^`\n]*`/gu, "").replaceAll(/<!--[^>]*-->/gu, "#");
+      assert.deepEqual(prose.match(UNMARKED) ?? [], []);
+    });
+  }
+
   test("each is what was measured, rounded as it is printed", () => {
     for (const quote of quotes) {
       const measured = figureAt(read(`${quote.file}.json`).measurements, quote.place);
@@ -70,6 +87,14 @@ suite("figures in documents", () => {
     }
   });
 });
+
+/** From its heading to the next of its kind. */
+function sectionOf(text: string, heading: string | null): string {
+  if (heading === null) return text;
+  const [, section] = text.split(`\n${heading}\n`);
+  assert.ok(section !== undefined, `there is no ${heading}`);
+  return section.split("\n## ", 1)[0] ?? "";
+}
 
 function quotesIn(document: string): readonly Quote[] {
   const lines = readFileSync(path.join(ROOT, document), "utf8").split("\n");
