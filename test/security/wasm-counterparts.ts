@@ -72,6 +72,8 @@ const SKIPPED: Readonly<Record<string, string>> = {
   "javascript-memory": "the driver starts no javascript guests",
   "javascript-heap": "the driver starts no javascript guests",
   "javascript-loop": "the driver starts no javascript guests",
+  "descriptor-exhaustion":
+    "the driver contract tries it: its limits on processes, files and descriptors hold",
   "loop-in-c": "compiled code of every language is WebAssembly: it is the endless loop above",
 };
 const NOT_TRIED = "no module tries it: what holds it stands before all drivers";
