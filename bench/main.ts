@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 
 import { benchChart } from "../src/bench/bench-chart.ts";
 import { BENCH_RUNTIMES, chooseDrivers, QUICK_RUNTIMES } from "../src/bench/choose-drivers.ts";
+import { BENCH_ROOT } from "../src/bench/subject.ts";
 import { measureBench, QUICK, WHOLE } from "../src/bench/measure-bench.ts";
 import { openStages } from "../src/cli/open-stages.ts";
 import { progressBar } from "../src/cli/progress-bar.ts";
@@ -16,7 +17,7 @@ import { describeTerminal } from "../src/cli/terminal/terminal.ts";
 import { readSettings } from "../src/config/settings.ts";
 import { codeOf, messageOf } from "../src/domain/unknown.ts";
 import { ERRORS, WhiskersError } from "../src/errors.ts";
-import { baseRoot } from "../test/fixtures/base-root.ts";
+import { baseRoot, shareRoot } from "../test/fixtures/base-root.ts";
 import { debianKernel } from "../test/fixtures/debian-kernel.ts";
 import { startDockerEngine, whyNoDockerEngine } from "../test/fixtures/docker-engine.ts";
 import { compareResults, compareText } from "./compare.ts";
@@ -121,6 +122,7 @@ async function main(): Promise<number> {
   if (values.save === true)
     for (const [name, figures] of Object.entries(measurements)) saveResult(topic, name, figures);
   process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
+  if (report.table !== undefined && report.table.failed.length > 0) return 3;
   const broken = values.check === true && report.verdicts.some(({ kept }) => !kept);
   if (before === null) return broken ? 1 : 0;
   const compared = compareResults(before.measurements, measurements);
@@ -201,8 +203,11 @@ async function runsReport({ runtimes, quick, rounds, budgetMs, mostMs }: Options
   const engine = withDocker ? await startDockerEngine() : null;
   undo.defer(async () => engine?.close());
   const dockerHost = engine === null ? null : `unix://${engine.socket}`;
+  const withMachines = runtimes.some((name) => name.startsWith("microvm"));
+  if (withMachines) await shareRoot(home, BENCH_ROOT);
   const settings = readSettings({
     WHISKERS_HOME: home,
+    ...(withMachines ? { WHISKERS_MICROVM_KERNEL: await debianKernel() } : {}),
     // The same interpreter inside and outside, so that only the sandbox differs.
     WHISKERS_PYTHON: "/usr/bin/python3",
     ...(dockerHost === null ? {} : { WHISKERS_DOCKER_HOST: dockerHost }),

@@ -1,6 +1,6 @@
 import type { LeftOut } from "./every-way.ts";
 import type { Machine } from "./machine.ts";
-import type { BenchRow } from "./measure-ways.ts";
+import type { BenchRow, Failed } from "./measure-ways.ts";
 import type { WayName } from "./way.ts";
 
 /** What one measurement of every way gave. Figures of one table can be compared, those of two with care. */
@@ -11,6 +11,8 @@ export interface BenchTable {
   readonly rounds: number;
   readonly rows: readonly (BenchRow & { readonly timesFaster: TimesFaster })[];
   readonly leftOut: readonly LeftOut[];
+  /** Rows that would be there, had they not failed. */
+  readonly failed: readonly Failed[];
 }
 
 /** How many times as long others take for one run; null: not measured. */

@@ -20,7 +20,7 @@ const COLUMNS: readonly TextColumn<BenchTable["rows"][number]>[] = [
 ];
 
 /** The table as text for people, with what it was measured on and what was left out. */
-export function benchText({ machine, at, rounds, rows, leftOut }: BenchTable): string {
+export function benchText({ machine, at, rounds, rows, leftOut, failed }: BenchTable): string {
   return [
     `${Object.entries(machine)
       .map(([key, value]) => `${key} ${value}`)
@@ -30,6 +30,7 @@ export function benchText({ machine, at, rounds, rows, leftOut }: BenchTable): s
     ...textTable(COLUMNS, rows),
     ...versions(rows),
     ...(leftOut.length === 0 ? [] : ["", ...leftOut.map((one) => `not here: ${one.runtime}: ${one.reason}`)]),
+    ...(failed.length === 0 ? [] : ["", ...failed.map(({ row, reason }) => `failed: ${row}: ${reason}`)]),
     "",
   ].join("\n");
 }

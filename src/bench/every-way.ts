@@ -3,7 +3,7 @@ import type { Driver } from "../sandbox/driver.ts";
 import { inProcessWays } from "./in-process-ways.ts";
 import { dockerPerRun, pythonPerRun } from "./per-run-ways.ts";
 import { sandboxWays } from "./sandbox-ways.ts";
-import type { Subject } from "./subject.ts";
+import { BENCH_ROOT, type Subject } from "./subject.ts";
 import type { Way } from "./way.ts";
 
 /** More rows, of drivers that need a package or a set-up of their own. Closed when all is measured. */
@@ -33,6 +33,8 @@ export interface EveryWayOptions {
 /** Measured in more ways: they start quickly, and what differs there differs in the others. */
 const WHOLE = new Set(["subprocess:bubblewrap", "subprocess:util-linux", "inline"]);
 
+const NO_ROOT = `it runs what is on a base root, and none was made here: whiskers root make ${BENCH_ROOT}`;
+
 /** Every row that there can be here, and why others are not there. What people use today is always among them. */
 export async function openEveryWay(
   subject: Subject,
@@ -49,6 +51,8 @@ export async function openEveryWay(
     const probe = await driver.probe();
     if (!probe.available) leftOut.push({ runtime: driver.name, reason: probe.reason });
     // A driver may know only by trying what it can do here.
+    else if (driver.capabilities.needsRoot === true && subject.pythonOnRoot === null)
+      leftOut.push({ runtime: driver.name, reason: NO_ROOT });
     else ways.push(...sandboxWays(driver, probe.version, subject, WHOLE.has(driver.name)));
   }
   for (const open of more) {

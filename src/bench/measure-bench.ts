@@ -24,13 +24,14 @@ export async function measureBench(options: BenchOptions): Promise<BenchTable> {
   try {
     const subject = await makeSubject(options.catalogue, folder);
     await using there = await openEveryWay(subject, options);
-    const rows = await measureWays(there.ways, options);
+    const { rows, failed } = await measureWays(there.ways, options);
     return {
       machine: describeMachine(),
       at,
       rounds: Math.max(...rows.map(({ runMs }) => runMs.rounds)),
       rows: withRatios(rows),
       leftOut: there.leftOut,
+      failed,
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 
+import { messageOf } from "../domain/unknown.ts";
 import { type Distribution, distributionOf } from "./distribution.ts";
 import { type Start, titleOf, type Way, type WayName } from "./way.ts";
 
@@ -27,6 +28,12 @@ export interface BenchRow extends WayName {
   readonly idleBytesOfTen: Distribution | null;
 }
 
+/** A way that did not work when it was measured. */
+export interface Failed {
+  readonly row: string;
+  readonly reason: string;
+}
+
 export interface MeasureOptions {
   /** Everything is measured once per round, in turn, so that a noisy minute hits all alike. */
   readonly rounds: number;
@@ -43,28 +50,41 @@ export interface MeasureOptions {
 export async function measureWays(
   ways: readonly Way[],
   options: MeasureOptions,
-): Promise<readonly BenchRow[]> {
+): Promise<{ readonly rows: readonly BenchRow[]; readonly failed: readonly Failed[] }> {
+  const failed = new Map<Way, string>();
   const samples = new Map<Way, Samples>(ways.map((way) => [way, new Samples()]));
   const isTime = timeForRounds(options.mostMs);
   for (let round = 0; round < options.rounds && isTime(); round += 1) {
     for (const [number, way] of ways.entries()) {
       options.onProgress(round * ways.length + number, options.rounds * ways.length, titleOf(way.name));
-      await samples.get(way)?.measure(way, options);
+      if (failed.has(way)) continue;
+      try {
+        await samples.get(way)?.measure(way, options);
+      } catch (error) {
+        // Minutes of measuring the others are not lost with it.
+        options.signal.throwIfAborted();
+        failed.set(way, messageOf(error));
+      }
     }
   }
   options.onProgress(1, 1, "");
-  return ways.map((way) => (samples.get(way) ?? new Samples()).rowOf(way));
+  const whole = ways.filter((way) => !failed.has(way));
+  return {
+    rows: whole.map((way) => (samples.get(way) ?? new Samples()).rowOf(way)),
+    failed: [...failed].map(([{ name }, reason]) => ({ row: titleOf(name), reason })),
+  };
 }
 
 /** Asked before each round: whether it will be over in time, if it takes as long as the one before it. */
 export function timeForRounds(mostMs = Infinity): () => boolean {
   const startedMs = performance.now();
-  let lastMs = startedMs;
+  let lastMs: number | null = null;
   return () => {
     const nowMs = performance.now();
-    const roundMs = nowMs - lastMs;
+    const roundMs = nowMs - (lastMs ?? nowMs);
+    const isFirst = lastMs === null;
     lastMs = nowMs;
-    return nowMs - startedMs + roundMs <= mostMs;
+    return isFirst || nowMs - startedMs + roundMs <= mostMs;
   };
 }
 

@@ -36,10 +36,11 @@ export function sandboxWays(
 ): readonly Way[] {
   const { capabilities, name: runtime } = driver;
   const measured: Measured[] = [];
-  if (capabilities.guests.includes("python")) {
+  const python = capabilities.needsRoot === true ? subject.pythonOnRoot : subject.python;
+  if (python !== null && capabilities.guests.includes("python")) {
     for (const state of ["fresh", "fork", "reuse"] as const) {
       if (state === "fork" && !capabilities.fork) continue;
-      measured.push({ name: { runtime, how: state, language: "python" }, pkg: subject.python, state });
+      measured.push({ name: { runtime, how: state, language: "python" }, pkg: python, state });
     }
   }
   if (whole && capabilities.guests.includes("javascript")) {

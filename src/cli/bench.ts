@@ -28,7 +28,7 @@ else should run meanwhile.
   --svg FILE       write a chart, too
 
 Exit code 0 when it was measured, also when a runtime is not here; 2 for a runtime that there is not; 3 when a
-runtime fails while it is measured.
+runtime failed while it was measured, which is named below the others.
 `,
   options: {
     runtime: { type: "string", multiple: true },
@@ -64,7 +64,7 @@ runtime fails while it is measured.
       bar.end();
       if (svg !== undefined) await atFile(svg, () => writeFile(svg, benchChart(table)));
       await context.out(flag(args, "json") ? `${JSON.stringify(table, null, 2)}\n` : benchText(table));
-      return 0;
+      return table.failed.length === 0 ? 0 : 3;
     } finally {
       bar.end();
     }
