@@ -1,11 +1,25 @@
 /** The hostile suite of the `wasm` driver for components. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
-import { deedsComponent, HOSTILE_COMPONENTS, HOSTILE_DEEDS } from "../fixtures/hostile-components.ts";
+import { cpuMsOf, listByArgument } from "../../src/sandbox/drivers/process-tree.ts";
+import {
+  deedsComponent,
+  HOSTILE_COMPONENTS,
+  HOSTILE_DEEDS,
+  loopsFrom,
+} from "../fixtures/hostile-components.ts";
 import { MEMORY_PAGES } from "../fixtures/hostile-modules.ts";
 import { begin, end, packageOf, run } from "./run-wasm.ts";
 import type { Ran } from "./run-wasm.ts";
+
+/** As long as an instance may take that is made ahead, and to end its thread. */
+const AHEAD_MAX_MS = 6000;
+/** Until the first run of a component is over, on a busy machine too. */
+const BEGINS_S = 30;
+const ON_DEMAND =
+  process.env["WHISKERS_TEST_ATTACKS"] === "all" ? false : "it waits for a minute: WHISKERS_TEST_ATTACKS=all";
 
 describe("hostile components", { concurrency: 4 }, () => {
   before(begin);
@@ -19,6 +33,22 @@ describe("hostile components", { concurrency: 4 }, () => {
       });
     });
   }
+
+  test("what is made ahead of a run and loops for ever is ended", { skip: ON_DEMAND }, async () => {
+    const from = Math.ceil(Date.now() / 1000) + BEGINS_S;
+    const pkg = packageOf("loops-later", await loopsFrom(from), false);
+    judge(await run(pkg, "x"), { ends: ["succeeded"] });
+    await setTimeout(from * 1000 - Date.now());
+    // This run's instance was made before; the next one loops, with nobody who waits for it.
+    judge(await run(pkg, "x"), { ends: ["succeeded"] });
+    await setTimeout(AHEAD_MAX_MS);
+    const processes = listByArgument("/loops-later.wasm");
+    assert.ok(processes.length > 0, "its process waits for the next run");
+    const workedMs = (): number => processes.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
+    const beforeMs = workedMs();
+    await setTimeout(1000);
+    assert.ok(workedMs() - beforeMs < 500, `${workedMs() - beforeMs} ms of a second`);
+  });
 
   test("a component's run: the deeds", { concurrency: 4 }, async (context) => {
     const pkg = packageOf("deeds", await deedsComponent(), false);

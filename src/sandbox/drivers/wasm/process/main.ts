@@ -177,7 +177,9 @@ class Threads {
     let isStarting = true;
     if (!isTaken) this.#starting += 1;
     const onIdle = (thread: Thread): void => {
-      if (!isStarting || !isTaken) this.#idle.push(thread);
+      // What has run before has the next instance of a component ready: it is taken first.
+      if (!isStarting) this.#idle.push(thread);
+      else if (!isTaken) this.#idle.unshift(thread);
       if (isStarting && !isTaken) this.#starting -= 1;
       isStarting = false;
       this.#onStarted();
