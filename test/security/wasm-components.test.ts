@@ -46,8 +46,8 @@ describe("hostile components", { concurrency: 4 }, () => {
     assert.ok(processes.length > 0, "its process waits for the next run");
     const workedMs = (): number => processes.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
     const beforeMs = workedMs();
-    await setTimeout(1000);
-    assert.ok(workedMs() - beforeMs < 500, `${workedMs() - beforeMs} ms of a second`);
+    await setTimeout(2000);
+    assert.ok(workedMs() - beforeMs <= 20, `${workedMs() - beforeMs} ms of two seconds`);
   });
 
   test("a component's run: the deeds", { concurrency: 4 }, async (context) => {
