@@ -16,7 +16,6 @@ import path from "node:path";
 import { after, before, suite, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 
-import { measureDevice } from "../../bench/measure-microvm.ts";
 import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
 import type { Limits } from "../../src/domain/limits.ts";
 import type { Package } from "../../src/domain/package.ts";
@@ -39,8 +38,6 @@ import { eventually } from "../fixtures/eventually.ts";
 const MiB = 1024 * 1024;
 /** Everything is emulated here. */
 const LIMITS: Partial<Limits> = { startMs: 60_000, wallMs: 30_000, memoryBytes: 96 * MiB, tmpBytes: 8 * MiB };
-/** What a run may add, in round trips of its bytes through the device: measured are two to three. */
-const MOST_ROUND_TRIPS = 6;
 const whyNotWhole =
   process.env["WHISKERS_TEST_MICROVM"] === "all"
     ? false
@@ -240,14 +237,6 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
     } finally {
       for (const sandbox of opened) await sandbox.close();
     }
-  });
-
-  test("a run in a warm machine adds little to what the device takes for its bytes", async (t) => {
-    const subject = { root: await baseRoot("python:3.11"), kernel: await debianKernel(), folder };
-    const { roundTripMs, runMs, runInsideMs } = await measureDevice(subject);
-    const times = (runMs - runInsideMs) / roundTripMs;
-    t.diagnostic(`${times.toFixed(1)} times ${roundTripMs.toFixed(2)} ms`);
-    assert.ok(times <= MOST_ROUND_TRIPS, `it adds ${times.toFixed(1)} round trips of ${roundTripMs} ms`);
   });
 
   test("machines that do not boot say why, and keep their console", { concurrency: true }, async (t) => {

@@ -16,7 +16,7 @@ const DEADLINE_MS = 60_000;
 /**
  * The Python of a root filesystem. It is asked in a sandbox, and what it says of itself is not trusted further than
  * that: it is a program of somebody else's.
- * @throws WhiskersError `environment-missing`
+ * @throws WhiskersError `environment-missing`; `sandbox-failed` no sandbox could be started to ask it in
  */
 export async function describePythonInside(
   root: Root,
@@ -36,6 +36,8 @@ export async function describePythonInside(
       if (version === null || python.version.startsWith(`${version}.`)) return python;
       seen.push(`${candidate} is ${python.version}`);
     } catch (error) {
+      // That says nothing of the root.
+      if (error instanceof WhiskersError && error.code === "sandbox-failed") throw error;
       seen.push(`${candidate}: ${messageOf(error)}`);
     }
   }

@@ -1,6 +1,10 @@
+import { WhiskersError } from "../../errors.ts";
 import type { Sandbox } from "../driver.ts";
 
-/** All that a command in a sandbox prints, which it is closed after; null: too much, or it took too long. */
+/**
+ * All that a command in a sandbox prints, which it is closed after; null: too much, or it took too long.
+ * @throws WhiskersError `sandbox-failed` the command never ran
+ */
 export async function readToEnd(
   sandbox: Sandbox,
   maxBytes: number,
@@ -21,8 +25,13 @@ export async function readToEnd(
       if (bytes > maxBytes) return null;
       chunks.push(chunk);
     }
+    if (bytes === 0) {
+      const { runtimeError } = await sandbox.ended;
+      if (runtimeError !== null) throw new WhiskersError("sandbox-failed", runtimeError);
+    }
     return late ? null : Buffer.concat(chunks).toString("utf8");
-  } catch {
+  } catch (error) {
+    if (error instanceof WhiskersError) throw error;
     return null;
   } finally {
     clearTimeout(timer);

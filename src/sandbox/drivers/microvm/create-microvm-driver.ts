@@ -14,7 +14,7 @@ import type { Disks } from "./disks.ts";
 import type { MicrovmHost } from "./host.ts";
 import { openGuest, openMachine } from "./open.ts";
 import type { PreparedMachine } from "./open.ts";
-import { setUp } from "./set-up.ts";
+import { bootMsOf, setUp } from "./set-up.ts";
 import type { SetUp } from "./set-up.ts";
 
 export interface MicrovmOptions {
@@ -111,7 +111,7 @@ async function prepareMachine(pkg: Package, host: MicrovmHost): Promise<Prepared
     launch: async (entries, command) =>
       openMachine(
         { entries, disks: await disksOf(entries), command, relayed: true },
-        { limits: DEFAULT_LIMITS, files: [] },
+        { limits: { ...DEFAULT_LIMITS, startMs: bootMsOf(host.monitor) }, files: [] },
         host,
       ),
   };
