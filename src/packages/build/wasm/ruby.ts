@@ -1,4 +1,4 @@
-import { existsSync, globSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 
 import type { Manifest } from "../../../domain/package.ts";
@@ -10,7 +10,8 @@ const ROOT = path.resolve(import.meta.dirname, "../../../..");
 /** Run as a program: it is the driver's, which knows WebAssembly. */
 const PACK = path.join(ROOT, "src/sandbox/drivers/wasm/pack-ruby.ts");
 const SDK = path.join(ROOT, "sdk/ruby/whiskers.rb");
-const INTERPRETER = "node_modules/@ruby/*-wasm-wasi/dist/ruby+stdlib.wasm";
+const INTERPRETERS = "node_modules/@ruby";
+const INTERPRETER = "dist/ruby+stdlib.wasm";
 
 /** Ruby of its npm package, which is the interpreter itself: started, with the normalizer loaded. */
 export const ruby: WasmCompiler = {
@@ -36,13 +37,16 @@ function scriptOf({ guest }: Manifest): string {
 }
 
 /** Its own, or that of Whiskers; the newest. @throws WhiskersError `environment-missing` */
-function interpreterFor(folder: string): string {
-  for (const place of [folder, ROOT]) {
-    const found = globSync(INTERPRETER, { cwd: place }).toSorted().at(-1);
-    if (found !== undefined) return path.join(place, found);
+function interpreterFor(packageFolder: string): string {
+  for (const place of [packageFolder, ROOT]) {
+    // By name, since some package managers put links there.
+    const folder = path.join(place, INTERPRETERS);
+    const names = existsSync(folder) ? readdirSync(folder).toSorted() : [];
+    const found = names.map((name) => path.join(folder, name, INTERPRETER)).findLast((file) => existsSync(file));
+    if (found !== undefined) return found;
   }
   throw new WhiskersError(
     "environment-missing",
-    `there is no Ruby for WebAssembly in ${folder}/node_modules: npm install --no-save @ruby/3.4-wasm-wasi (30 MB to fetch, 100 MB on disk)`,
+    `there is no Ruby for WebAssembly in ${packageFolder}/node_modules: npm install --no-save @ruby/3.4-wasm-wasi (30 MB to fetch, 100 MB on disk)`,
   );
 }
