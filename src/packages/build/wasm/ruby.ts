@@ -42,7 +42,9 @@ function interpreterFor(packageFolder: string): string {
     // By name, since some package managers put links there.
     const folder = path.join(place, INTERPRETERS);
     const names = existsSync(folder) ? readdirSync(folder).toSorted() : [];
-    const found = names.map((name) => path.join(folder, name, INTERPRETER)).findLast((file) => existsSync(file));
+    const found = names
+      .map((name) => path.join(folder, name, INTERPRETER))
+      .findLast((file) => existsSync(file));
     if (found !== undefined) return found;
   }
   throw new WhiskersError(
