@@ -209,7 +209,10 @@ suite("Firecracker is chosen where it can be", () => {
         firecracker: fakeFirecracker(here, "refuses").firecracker,
       });
       assert.ok(!found.available);
-      assert.match(found.reason, /cannot start a virtual machine: PUT \/actions: .*not for hire/u);
+      assert.match(
+        found.reason,
+        /^Firecracker 1\.16\.1: cannot start a virtual machine: PUT \/actions: .*not for hire/u,
+      );
     },
   );
 });

@@ -41,7 +41,9 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
     const draft: MicrovmHost = { ...base, monitor, version, protections: [], advice: [] };
     const probed = await probeMachine(draft, bootMsOf(monitor));
     if (!probed.works) {
-      const reason = `${probed.reason.replaceAll(/\s+/gu, " ")}${hintFor(probed.reason, base.ids.areOurs)}`;
+      const named = probed.reason.startsWith(monitor.version) ? "" : `${monitor.version}: `;
+      const said = probed.reason.replaceAll(/\s+/gu, " ");
+      const reason = `${named}${said}${hintFor(said, base.ids.areOurs)}`;
       if (!reasons.includes(reason)) reasons.push(reason);
       continue;
     }
@@ -125,6 +127,8 @@ function counterKhz(): number | null {
 function hintFor(reason: string, monitorsHaveUsers: boolean): string {
   if (/^Firecracker .*: the machine did not boot in time/u.test(reason))
     return "; its API took the machine and started it, and KVM ran it no further than that";
+  if (/Failed to exec into Firecracker: No such file/u.test(reason))
+    return "; in its jail it has no libraries: it has to be static, as its releases are";
   if (!/kvm: Permission denied/u.test(reason)) return "";
   return monitorsHaveUsers
     ? "; monitors run as users of their own, so /dev/kvm has to be for a group: chgrp kvm /dev/kvm; chmod 660 /dev/kvm"
