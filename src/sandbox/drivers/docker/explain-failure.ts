@@ -13,7 +13,7 @@ export function explainEngineFailure(
       return {
         reason: `there is no engine: no socket ${socketPath}`,
         remedy:
-          "Install one (Debian: docker.io, or podman with `systemctl enable --now podman.socket`) and start it, " +
+          "Install one (Debian: docker.io) and start it, " +
           "or say where it listens: WHISKERS_DOCKER_HOST or DOCKER_HOST.",
       };
     case "ECONNREFUSED":

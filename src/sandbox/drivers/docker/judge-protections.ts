@@ -59,10 +59,6 @@ function filterName({ sharesKernel }: Facts, { seccomp, version }: Host): string
 
 function adviceFor(facts: Facts, about: About, { sharesFiles }: Host): readonly string[] {
   const advice: string[] = [];
-  if (about.isPodman)
-    advice.push(
-      "attacks are tried as a whole with Docker's engine alone; Podman differs in some: docs/runtimes/docker.md#podman",
-    );
   if (!sharesFiles)
     advice.push(
       "the engine does not see this machine's files: packages are sent to it as images, and each needs a base root or an image to run on",
