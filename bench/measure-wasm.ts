@@ -1,12 +1,10 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Package, StatePolicy } from "../src/domain/package.ts";
 import type { Raw } from "../src/domain/raw.ts";
-import { messageOf } from "../src/domain/unknown.ts";
-import { compilePackage } from "../src/packages/build/wasm/compile-package.ts";
 import { openPackage } from "../src/packages/open-package.ts";
 import { hashFile } from "../src/raw/hash-file.ts";
 import type { Driver } from "../src/sandbox/driver.ts";
@@ -17,6 +15,7 @@ import { openSandboxes } from "../src/sandbox/sandboxes.ts";
 import type { Sandboxes } from "../src/sandbox/sandboxes.ts";
 import { benchMeta } from "../src/bench/bench-meta.ts";
 import { DiscardingSink } from "../src/bench/discarding-sink.ts";
+import { compileBenchPackages } from "./compile-bench-packages.ts";
 import { type Distribution, distributionOf } from "../src/bench/distribution.ts";
 
 const NEVER = new AbortController().signal;
@@ -59,7 +58,9 @@ export async function measureWasm(options: WasmOptions): Promise<WasmFigures> {
   const drivers = driversFor(options);
   const sandboxes = openSandboxes({ drivers });
   try {
-    const { packages, missing } = await packagesIn(folder, options.home);
+    const { packages: compiled, missing } = await compileBenchPackages(folder, options.home);
+    const python = await openPackage(path.join(ROOT, "templates/python"), { home: options.home });
+    const packages = new Map([...compiled, ["python", python] as const]);
     const raw = await rawIn(folder);
     const ways = [...packages].flatMap(([language, pkg]) => waysOf(language, pkg));
     const values = new Map(ways.map(({ name }) => [name, [] as (readonly number[])[]]));
@@ -83,42 +84,6 @@ export async function measureWasm(options: WasmOptions): Promise<WasmFigures> {
 function driversFor({ home, python }: Pick<WasmOptions, "home" | "python">): readonly Driver[] {
   const common = { stateDirectory: path.join(home, "state"), sdkFolder: path.join(ROOT, "sdk"), python };
   return [createWasmDriver(common), createSubprocessDriver(common)];
-}
-
-async function packagesIn(
-  folder: string,
-  home: string,
-): Promise<{ readonly packages: ReadonlyMap<string, Package>; readonly missing: Record<string, string> }> {
-  const missing: Record<string, string> = {};
-  const packages = new Map<string, Package>();
-  for (const language of ["rust", "go", "ruby"]) {
-    const source = path.join(folder, language);
-    copySource(language, source);
-    try {
-      await using compiled = await compilePackage(source, language !== "ruby", {
-        home,
-        env: process.env,
-        signal: NEVER,
-        progress: () => {},
-      });
-      packages.set(language, await openPackage(compiled.folder, { home }));
-    } catch (error) {
-      missing[language] = messageOf(error);
-    }
-  }
-  packages.set("python", await openPackage(path.join(ROOT, "templates/python"), { home }));
-  return { packages, missing };
-}
-
-/** As `whiskers new` lays it out. */
-function copySource(language: string, folder: string): void {
-  mkdirSync(folder);
-  if (language === "ruby") {
-    cpSync(path.join(import.meta.dirname, "normalizer-ruby"), folder, { recursive: true });
-    return;
-  }
-  cpSync(path.join(ROOT, "templates", language), folder, { recursive: true });
-  cpSync(path.join(ROOT, "sdk", language), path.join(folder, "whiskers"), { recursive: true });
 }
 
 async function rawIn(folder: string): Promise<Raw> {

@@ -2,6 +2,7 @@ import type { MoreWays } from "../src/bench/every-way.ts";
 import type { Settings } from "../src/config/settings.ts";
 import type { Driver } from "../src/sandbox/driver.ts";
 import { runscRun } from "./runsc-run.ts";
+import { wasmWays } from "./wasm-ways.ts";
 
 /**
  * Rows that only ./dev bench has. To add some: a function of its own file that takes what it needs of the drivers that
@@ -9,7 +10,7 @@ import { runscRun } from "./runsc-run.ts";
  */
 export async function moreWays(
   drivers: readonly Driver[],
-  { python }: Settings,
+  { python, home }: Settings,
 ): Promise<readonly MoreWays[]> {
   const more: MoreWays[] = [];
   const runsc = await drivers.find(({ name }) => name === "oci:runsc")?.probe();
@@ -18,5 +19,8 @@ export async function moreWays(
   // The same way of intercepting calls as our own containers.
   if (platform !== undefined)
     more.push(() => Promise.resolve(runscRun(python ?? "/usr/bin/python3", platform)));
+  const wasm = drivers.find(({ name }) => name === "wasm");
+  const probe = await wasm?.probe();
+  if (wasm !== undefined && probe?.available === true) more.push(wasmWays(wasm, probe.version, home));
   return more;
 }
