@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { cpuMsOf, listTree, residentBytesOf } from "../src/sandbox/drivers/process-tree.ts";
 import { startPostgres } from "../test/fixtures/postgres-server.ts";
+import { readPhases } from "./read-phases.ts";
 import { openHeap } from "./inspected-heap.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
@@ -68,6 +69,8 @@ export interface SuperviseFigures {
     /** mock-openkat. */
     readonly services: number;
   };
+  /** Of the last tasks, the median of each phase; absent with the embedded database. */
+  readonly phasesMs?: Readonly<Record<string, number>>;
   /** Resident memory of the supervisor's own process. */
   readonly memory: {
     readonly peakBytes: number;
@@ -151,6 +154,7 @@ export async function measureSupervise(bench: SuperviseBench): Promise<Supervise
       services: each("services"),
     },
     memory: { peakBytes: peakBytesOf(pidOf(supervisor)), curve },
+    ...(databaseUrl === undefined ? {} : { phasesMs: await readPhases(databaseUrl) }),
   };
 }
 

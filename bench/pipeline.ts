@@ -1,0 +1,105 @@
+/**
+ * Where the pipeline's time goes: `node bench/pipeline.ts objects|second|cached|profile|large-profile [--rounds N] [--save]`.
+ *
+ * - `objects`: outputs of 100,000 objects, through to mock-openkat
+ * - `second`: one supervisor and two on the same two cores, in turns
+ * - `cached`: a normalizer under fork, run and taken from the cache, in turns
+ * - `profile`, `large-profile`: which functions of the supervisor the processor's time goes to
+ *
+ * All with PostgreSQL and mock-openkat in processes of their own. Of several rounds the fastest counts: what else the machine
+ * does only slows them. `--save` keeps figures in bench/results, for documents to quote.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+
+import { measureSupervise, type SuperviseBench, type SuperviseFigures } from "./measure-supervise.ts";
+import { saveResult } from "./save-result.ts";
+import { summariseProfile } from "./summarise-profile.ts";
+
+const OBJECTS = 100_000;
+const normalizer = (name: string): string => path.join(import.meta.dirname, name);
+
+const SMALL: SuperviseBench = { tasks: 1500, warmUp: 300, state: "reuse", slots: 4, database: "server" };
+const LARGE: SuperviseBench = {
+  tasks: 8,
+  warmUp: 2,
+  state: "reuse",
+  slots: 2,
+  database: "server",
+  normalizer: normalizer("normalizer-many"),
+  raw: `${OBJECTS}\n`,
+};
+const KEPT: SuperviseBench = {
+  ...SMALL,
+  tasks: 800,
+  state: "fork",
+  normalizer: normalizer("normalizer-kept"),
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "2" }, save: { type: "boolean", default: false } },
+});
+const rounds = Number(values.rounds);
+
+for (const what of positionals) await measure(what);
+
+async function measure(what: string): Promise<void> {
+  switch (what) {
+    case "objects": {
+      const [large] = await inTurns([LARGE]);
+      if (large !== undefined)
+        tell("objects-100000", { ...large, objectsPerSecond: large.tasksPerSecond * OBJECTS });
+      return;
+    }
+    case "second": {
+      const [one, two] = await inTurns([SMALL, { ...SMALL, supervisors: 2 }]);
+      tell("supervisors", { one, two, ratio: ratioOf(two, one) });
+      return;
+    }
+    case "cached": {
+      const cached = { ...KEPT, env: { WHISKERS_CACHE_SIZE: "1G" } };
+      const [run, kept] = await inTurns([KEPT, cached]);
+      tell("cache", { run, kept, ratio: ratioOf(kept, run) });
+      return;
+    }
+    case "profile":
+      tell("profile-small", await profile(SMALL));
+      return;
+    case "large-profile":
+      tell("profile-objects-100000", await profile(LARGE));
+      return;
+    default:
+      throw new Error(`nothing is measured as ${what}`);
+  }
+}
+
+/** The fastest round of each. */
+async function inTurns(benches: readonly SuperviseBench[]): Promise<readonly SuperviseFigures[]> {
+  const figures: SuperviseFigures[][] = benches.map(() => []);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, bench] of benches.entries()) figures[index]?.push(await measureSupervise(bench));
+  }
+  return figures.flatMap((each) => each.toSorted((a, b) => b.tasksPerSecond - a.tasksPerSecond).slice(0, 1));
+}
+
+function ratioOf(a: SuperviseFigures | undefined, b: SuperviseFigures | undefined): number {
+  return (a?.tasksPerSecond ?? 0) / (b?.tasksPerSecond ?? 1);
+}
+
+async function profile(bench: SuperviseBench): Promise<object> {
+  const profileFolder = mkdtempSync(path.join(tmpdir(), "whiskers-profile-"));
+  try {
+    await measureSupervise({ ...bench, profileFolder });
+    return summariseProfile(profileFolder);
+  } finally {
+    rmSync(profileFolder, { recursive: true });
+  }
+}
+
+function tell(name: string, figures: object): void {
+  process.stdout.write(`${JSON.stringify({ [name]: figures }, null, 1)}\n`);
+  if (values.save) saveResult("pipeline", name, figures);
+}
