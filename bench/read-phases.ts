@@ -1,4 +1,5 @@
 import { openPostgres } from "../src/db/postgres.ts";
+import { distributionOf } from "../src/bench/distribution.ts";
 import { PHASES } from "../src/domain/run.ts";
 
 /** So many of the last runs. */
@@ -17,17 +18,13 @@ export async function readPhases(databaseUrl: string): Promise<Readonly<Record<s
        where delivery.state = 'delivered' order by run.finished_at desc limit ${RUNS}`,
     );
     const inRun = PHASES.filter((phase) => phase !== "deliver").map(
-      (phase) => [phase, median(rows.map((row) => row.inRun[phase] ?? 0))] as const,
+      (phase) => [phase, distributionOf([rows.map((row) => row.inRun[phase] ?? 0)]).p50] as const,
     );
     const after = ["store", "takeUp", "deliver", "settle"].map(
-      (phase) => [phase, median(rows.map((row) => row[phase] ?? 0))] as const,
+      (phase) => [phase, distributionOf([rows.map((row) => row[phase] ?? 0)]).p50] as const,
     );
     return Object.fromEntries([...inRun, ...after].filter(([, ms]) => ms > 0));
   } finally {
     await database.close();
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

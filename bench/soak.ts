@@ -51,7 +51,7 @@ async function soak(minutes: number, perSecond: number): Promise<object> {
       PATH: process.env["PATH"],
       HOME: home,
       WHISKERS_HOME: home,
-      WHISKERS_NORMALIZERS: path.join(ROOT, "bench/normalizer"),
+      WHISKERS_NORMALIZERS: path.join(ROOT, "src/bench/normalizers/python"),
       WHISKERS_SLOTS: "4",
       WHISKERS_KEEP: "5m",
       DATABASE_URL: await server.createDatabase(),

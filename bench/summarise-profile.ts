@@ -15,8 +15,6 @@ interface Profile {
 }
 
 export interface ProfileSummary {
-  /** Of the process that was profiled, seconds. */
-  readonly busySeconds: number;
   /** By the time that was spent in themselves: name, file and line, percent of the time in which anything was done. */
   readonly functions: readonly { readonly what: string; readonly percent: number }[];
 }
@@ -39,7 +37,7 @@ export function summariseProfile(folder: string): ProfileSummary {
     .toSorted(([, a], [, b]) => b - a)
     .slice(0, SHOWN)
     .map(([what, us]) => ({ what, percent: Number(((us / busy) * 100).toFixed(1)) }));
-  return { busySeconds: Number((busy / 1e6).toFixed(1)), functions };
+  return { functions };
 }
 
 function nameOf({ functionName, url, lineNumber }: Profile["nodes"][number]["callFrame"]): string {

@@ -1,5 +1,6 @@
 /**
- * Where the pipeline's time goes: `node bench/pipeline.ts objects|second|cached|profile|large-profile [--rounds N] [--save]`.
+ * Where the pipeline's time goes: `node bench/throughput.ts objects|second|cached|profile|large-profile [--rounds N] [--tasks N] [--save]
+ * [--svg FILE]`.
  *
  * - `objects`: outputs of 100,000 objects, through to mock-openkat
  * - `second`: one supervisor and two on the same two cores, in turns
@@ -7,23 +8,43 @@
  * - `profile`, `large-profile`: which functions of the supervisor the processor's time goes to
  *
  * All with PostgreSQL and mock-openkat in processes of their own. Of several rounds the fastest counts: what else the machine
- * does only slows them. `--save` keeps figures in bench/results, for documents to quote.
+ * does only slows them. `--save` keeps figures in bench/results, for documents to quote; `--svg` draws
+ * the phases of a large output's task.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
 import { measureSupervise, type SuperviseBench, type SuperviseFigures } from "./measure-supervise.ts";
+import { phasesChart } from "./phases-chart.ts";
 import { saveResult } from "./save-result.ts";
 import { summariseProfile } from "./summarise-profile.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: "2" },
+    // Small ones, in one round.
+    tasks: { type: "string", default: "1500" },
+    save: { type: "boolean", default: false },
+    svg: { type: "string" },
+  },
+});
 
 const OBJECTS = 100_000;
 const normalizer = (name: string): string => path.join(import.meta.dirname, name);
 
-const SMALL: SuperviseBench = { tasks: 1500, warmUp: 300, state: "reuse", slots: 4, database: "server" };
+const SMALL: SuperviseBench = {
+  tasks: Number(values.tasks),
+  warmUp: 200,
+  state: "reuse",
+  slots: 4,
+  database: "server",
+};
 const LARGE: SuperviseBench = {
-  tasks: 8,
+  // Some are under way already when it begins: many, so that this does not count.
+  tasks: 24,
   warmUp: 2,
   state: "reuse",
   slots: 2,
@@ -38,10 +59,6 @@ const KEPT: SuperviseBench = {
   normalizer: normalizer("normalizer-kept"),
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: "string", default: "2" }, save: { type: "boolean", default: false } },
-});
 const rounds = Number(values.rounds);
 
 for (const what of positionals) await measure(what);
@@ -50,8 +67,9 @@ async function measure(what: string): Promise<void> {
   switch (what) {
     case "objects": {
       const [large] = await inTurns([LARGE]);
-      if (large !== undefined)
-        tell("objects-100000", { ...large, objectsPerSecond: large.tasksPerSecond * OBJECTS });
+      if (large === undefined) return;
+      if (values.svg !== undefined) writeFileSync(values.svg, phasesChart(large.phasesMs ?? {}));
+      tell("objects-100000", { ...large, objectsPerSecond: large.tasksPerSecond * OBJECTS });
       return;
     }
     case "second": {
@@ -101,5 +119,5 @@ async function profile(bench: SuperviseBench): Promise<object> {
 
 function tell(name: string, figures: object): void {
   process.stdout.write(`${JSON.stringify({ [name]: figures }, null, 1)}\n`);
-  if (values.save) saveResult("pipeline", name, figures);
+  if (values.save) saveResult("throughput", name, figures);
 }
