@@ -33,6 +33,7 @@ export interface EveryWayOptions {
 /** Measured in more ways: they start quickly, and what differs there differs in the others. */
 const WHOLE = new Set(["subprocess:bubblewrap", "subprocess:util-linux", "inline"]);
 
+const LANGUAGES = ["python", "javascript"] as const;
 const NO_ROOT = `it runs what is on a base root, and none was made here: whiskers root make ${BENCH_ROOT}`;
 
 /** Every row that there can be here, and why others are not there. What people use today is always among them. */
@@ -50,6 +51,8 @@ export async function openEveryWay(
   for (const driver of drivers) {
     const probe = await driver.probe();
     if (!probe.available) leftOut.push({ runtime: driver.name, reason: probe.reason });
+    else if (!LANGUAGES.some((one) => driver.capabilities.guests.includes(one)))
+      leftOut.push({ runtime: driver.name, reason: "it runs neither Python nor JavaScript" });
     // A driver may know only by trying what it can do here.
     else if (driver.capabilities.needsRoot === true && subject.pythonOnRoot === null)
       leftOut.push({ runtime: driver.name, reason: NO_ROOT });
