@@ -125,7 +125,7 @@ export function judgeRest({
 /** What a second supervisor on the same cores may cost, as a share of what one does. */
 const LEAST_SHARE_OF_TWO = 0.9;
 
-/** What is promised about the supervisor at work, held against one table. */
+/** Without a number: what several supervisors are to reach. */
 export function judgePipeline(rows: readonly PipelineRow[]): readonly Verdict[] {
   const row = (name: string): PipelineRow | undefined => rows.find((one) => one.name === name);
   return (["reuse", "fork"] as const).flatMap((state) => {
@@ -133,21 +133,21 @@ export function judgePipeline(rows: readonly PipelineRow[]): readonly Verdict[] 
     if (one === undefined || two === undefined) return [];
     const share = two.tasksPerSecond.p50 / one.tasksPerSecond.p50;
     return {
-      promise: `S14 two supervisors of two slots (${state}) do at least ${LEAST_SHARE_OF_TWO} of what one of four does on the same cores`,
+      promise: `two supervisors of two slots (${state}) do at least ${LEAST_SHARE_OF_TWO} of what one of four does on the same cores`,
       measured: `${share.toFixed(2)} (${two.tasksPerSecond.p50.toFixed(0)} and ${one.tasksPerSecond.p50.toFixed(0)} a second)`,
       kept: share >= LEAST_SHARE_OF_TWO,
     };
   });
 }
 
-/** What is promised about what a task costs more with. */
+/** Without a number: what a task is not to cost more with. */
 export function judgeGrowth(curves: readonly Curve[]): readonly Verdict[] {
   return curves
     .filter(({ name }) => name === "queued" || name === "packages")
     .map(({ name, points, verdict }) => {
       const [first, last] = [points[0], points.at(-1)];
       return {
-        promise: `S15 what a task costs does not grow with ${name} (${first?.at} to ${last?.at})`,
+        promise: `what a task costs does not grow with ${name} (${first?.at} to ${last?.at})`,
         measured: `${verdict}: ${first?.cpuMs.toFixed(2)} and ${last?.cpuMs.toFixed(2)} ms`,
         kept: verdict === "flat" || verdict === "falls",
       };
