@@ -8,7 +8,8 @@ from probe import attempt, syscall
 
 
 def run(meta, raw):
-    for pid in sorted({1, os.getppid()} - {os.getpid()}):
+    # 0: it is the first itself, and nothing is above it.
+    for pid in sorted({1, os.getppid()} - {0, os.getpid()}):
         yield attempt("mem-read", lambda: os.close(os.open("/proc/%d/mem" % pid, os.O_RDONLY)) is None)
         yield attempt("mem-write", lambda: os.close(os.open("/proc/%d/mem" % pid, os.O_RDWR)) is None)
         yield attempt("maps", lambda: open("/proc/%d/maps" % pid).read())
