@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 
 import type { NormalizerMeta, RawDataMeta } from "../domain/meta.ts";
@@ -142,7 +141,9 @@ class BytesClient implements Bytes {
         yield begin;
         yield* measured;
       };
-      await pipeline(whole, createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal });
+      // There before anything can fail: a file that is made only after its removal would stay.
+      const file = await open(path, "wx", 0o600);
+      await pipeline(whole, file.createWriteStream(), { signal });
     } catch (error) {
       body.destroy();
       await rm(path, { force: true });
