@@ -38,8 +38,10 @@ export async function openGuest(
 ): Promise<OciSandbox> {
   const command = guestCommand(prepared.pkg, request.state, pathsInside(prepared), request.limits);
   const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;
-  // The kernel ends the rest with it, and there is no other run that what it left would be in the way of.
-  const isFirst = host.runtime.signalsFirst && request.state === "fresh";
+  // The kernel ends the rest with it, and there is no other run that what it left would be in the way of. Python has been
+  // run already to be described; of another program that cannot be started a shell says so, and the runtime is not to blame.
+  const isFirst =
+    host.runtime.signalsFirst && request.state === "fresh" && prepared.pkg.manifest.guest.kind === "python";
   return openContainer(prepared.entries, { ...command, reservedBytes, isFirst }, request, host);
 }
 
