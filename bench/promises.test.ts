@@ -4,8 +4,9 @@ import path from "node:path";
 import { test } from "node:test";
 
 import type { BenchRow } from "../src/bench/measure-ways.ts";
+import type { Curve } from "./growth.ts";
 import type { SuperviseFigures } from "./measure-supervise.ts";
-import { judgeRows, judgeSupervise, type Verdict } from "./promises.ts";
+import { judgeGrowth, judgeRows, judgeSupervise, type Verdict } from "./promises.ts";
 import type { ResultFile } from "./save-result.ts";
 
 const RESULTS = path.join(import.meta.dirname, "results");
@@ -46,11 +47,21 @@ test("what was measured of runs keeps what is promised", () => {
     promised.filter(({ kept }) => !kept),
     [],
   );
-  for (const number of ["S1", "S2", "S3", "S11", "S12"])
+  for (const number of ["S1", "S2", "S3", "S11", "S12", "S18"])
     assert.ok(
       promised.some(({ promise }: Verdict) => promise.startsWith(`${number} `)),
       `${number} was not measured`,
     );
+});
+
+test("what was measured of what a task costs more with keeps what is promised", () => {
+  const curves = Object.values(newestOf("growth")).filter((one): one is Curve => "lastExponent" in one);
+  const verdicts = judgeGrowth(curves);
+  assert.equal(verdicts.length, 2);
+  assert.deepEqual(
+    verdicts.filter(({ kept }) => !kept),
+    [],
+  );
 });
 
 function newestOf(topic: string): ResultFile["measurements"] {

@@ -93,7 +93,7 @@ function judgeContainerStarts(rows: readonly BenchRow[]): readonly Verdict[] {
     const theirs = beside.get(other)?.runMs.p50;
     if (ours === undefined || theirs === undefined) return [];
     return {
-      promise: `a cold start in ${runtime} takes at most ${times} times \`${other}\``,
+      promise: `S18 a cold start in ${runtime} takes at most ${times} times \`${other}\``,
       measured: `${(ours / theirs).toFixed(2)} times (${ours.toFixed(0)} ms, ${theirs.toFixed(0)} ms)`,
       kept: ours / theirs <= times,
     };
@@ -147,7 +147,7 @@ export function judgeGrowth(curves: readonly Curve[]): readonly Verdict[] {
     .map(({ name, points, verdict }) => {
       const [first, last] = [points[0], points.at(-1)];
       return {
-        promise: `what a task costs does not grow with ${name} (${first?.at} to ${last?.at})`,
+        promise: `S15 what a task costs does not grow with ${name} (${first?.at} to ${last?.at})`,
         measured: `${verdict}: ${first?.cpuMs.toFixed(2)} and ${last?.cpuMs.toFixed(2)} ms`,
         kept: verdict === "flat" || verdict === "falls",
       };
