@@ -9,6 +9,7 @@ import type { Python } from "../interpreters.ts";
 import { readToEnd } from "./read-to-end.ts";
 import { makeFolder } from "./make-folder.ts";
 import { writeBundle } from "./sdk-bundle.ts";
+import { pathsInside } from "./paths-inside.ts";
 import { putInPlace } from "./sdk-copy.ts";
 import { INSIDE } from "./view.ts";
 import type { Entry } from "./view.ts";
@@ -126,15 +127,7 @@ export async function compileJavaScriptSdk(
       manifest: { ...NO_MANIFEST, guest },
     },
     "fresh",
-    {
-      packageFolder: INSIDE.package,
-      sdkFolder: INSIDE.sdk,
-      dependenciesFolder: INSIDE.dependencies,
-      interpreter,
-      metaFile: `${INSIDE.files}/meta.json`,
-      privateTmp: true,
-      compileCacheFolder: "/tmp/compiled",
-    },
+    pathsInside({ interpreter, compileCacheFolder: "/tmp/compiled" }),
     DEFAULT_LIMITS,
   );
   const argv = [interpreter, "-e", COMPILE_JAVASCRIPT, "--", ...command.argv];
