@@ -1,14 +1,9 @@
 /** Normalizers in JavaScript and TypeScript, made components by `whiskers build --wasm`. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { after, describe, test } from "node:test";
 
-import { compilePackage, type CompiledFolder } from "../../src/packages/build/wasm/compile-package.ts";
-import { openRunner } from "../fixtures/run-package.ts";
+import { ComponentBuilds } from "../fixtures/component-builds.ts";
 
-const ROOT = path.resolve(import.meta.dirname, "../..");
 /** All examples but certificates-typescript, which imports node:crypto. */
 const EXAMPLES = [
   ["dig-typescript", "dig"],
@@ -18,33 +13,23 @@ const EXAMPLES = [
   ["ssh-banner-typescript", "ssh-banner-debian"],
 ] as const;
 
-const folder = mkdtempSync(path.join(tmpdir(), "whiskers-javascript-"));
-const home = path.join(folder, "home");
-const runner = openRunner(home);
+const builds = new ComponentBuilds("node");
+const { runner } = builds;
 
 describe("JavaScript as a component", { concurrency: 2, timeout: 300_000 }, () => {
   after(async () => {
-    await runner[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
+    await builds[Symbol.asyncDispose]();
   });
 
   for (const [normalizer, raw] of EXAMPLES) {
     test(`${normalizer} gives the same output as by Node.js`, async () => {
-      const source = path.join(ROOT, "examples/normalizers", normalizer);
-      const options = { raw: path.join(ROOT, "examples/raws", raw) };
-      await using compiled = await compile(source);
-      const component = await runner.run(compiled.folder, options);
-      assert.deepEqual(component.outcome, { status: "succeeded" }, JSON.stringify(component.logs));
-      assert.equal(component.record.runtime.driver, "wasm");
-      const byNode = await runner.run(source, options);
-      assert.equal(component.record.outputSha256, byNode.record.outputSha256);
-      assert.deepEqual(component.logs, byNode.logs);
+      await builds.isTheSame(normalizer, raw);
     });
   }
 
   test("a normalizer has its promises, encodings, addresses, console and chance", async () => {
-    const source = packageOf("uses-much", USES_MUCH);
-    await using compiled = await compile(source);
+    const source = builds.packageOf("uses-much", USES_MUCH);
+    await using compiled = await builds.compile(source);
     const said = [];
     for (let turn = 0; turn < 2; turn += 1) {
       const { outcome, records, logs } = await runner.run(compiled.folder);
@@ -62,12 +47,12 @@ describe("JavaScript as a component", { concurrency: 2, timeout: 300_000 }, () =
   });
 
   test("what a normalizer throws is told, and a promise that nothing settles", async () => {
-    await using compiled = await compile(packageOf("fails", FAILS));
+    await using compiled = await builds.compile(builds.packageOf("fails", FAILS));
     const { outcome } = await runner.run(compiled.folder);
     assert.equal(outcome.status === "failed" && outcome.code, "normalizer-raised");
     assert.match(JSON.stringify(outcome), /"type":"RangeError","message":"not a hostname: internet"/u);
-    await using waits = await compile(
-      packageOf("waits", "export const run = async () => { await new Promise(() => {}); };"),
+    await using waits = await builds.compile(
+      builds.packageOf("waits", "export const run = async () => { await new Promise(() => {}); };"),
     );
     assert.match(JSON.stringify((await runner.run(waits.folder)).outcome), /still waits for a promise/u);
   });
@@ -83,7 +68,10 @@ describe("JavaScript as a component", { concurrency: 2, timeout: 300_000 }, () =
       ['throw new TypeError("at once"); export const run = () => [];', /at once/u],
     ] as const;
     for (const [index, [text, message]] of cases.entries()) {
-      await assert.rejects(compile(packageOf(`wrong-${index}`, text)), { code: "build-failed", message });
+      await assert.rejects(builds.compile(builds.packageOf(`wrong-${index}`, text)), {
+        code: "build-failed",
+        message,
+      });
     }
   });
 });
@@ -108,23 +96,3 @@ export function run(_meta: unknown, raw: Uint8Array) {
   throw new RangeError("not a hostname: " + raw.toString().trim());
 }
 `;
-
-function compile(source: string): Promise<CompiledFolder> {
-  const signal = new AbortController().signal;
-  return compilePackage(source, true, { home, env: process.env, signal, progress: () => {} });
-}
-
-function packageOf(id: string, text: string): string {
-  const made = path.join(folder, id);
-  mkdirSync(made);
-  const manifest = {
-    id,
-    name: id,
-    consumes: ["text/plain"],
-    environment: "node",
-    entrypoint: "normalize.ts",
-  };
-  writeFileSync(path.join(made, "normalizer.json"), JSON.stringify(manifest));
-  writeFileSync(path.join(made, "normalize.ts"), text);
-  return made;
-}
