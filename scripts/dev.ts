@@ -1,6 +1,6 @@
 /**
  * What ./dev does once Node.js is there. `test` runs its suites one after another, goes on after a
- * failure, and closes with one line: `N passed, N failed, N skipped`.
+ * failure, tells once more what failed, and closes with one line: `N passed, N failed, N skipped`.
  */
 import { spawn } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
@@ -17,6 +17,8 @@ interface Counts {
   passed: number;
   failed: number;
   skipped: number;
+  /** What the runner says of failed tests, by suite: the last thing a reader sees, since logs are read from their end. */
+  failures: string[];
 }
 
 /** Test files by suite. Suites that measure time, kill things, or look at the whole machine run one file at a time. */
@@ -41,6 +43,9 @@ const SUITES: Readonly<Record<string, { readonly files: readonly string[]; reado
 
 /** `ℹ pass 71`, as the runner closes. */
 const CLOSING_COUNT = /^ℹ (pass|fail|cancelled|skipped|todo) (\d+)$/u;
+
+/** What the runner prints after the counts, before it tells each failure whole. */
+const FAILING_TESTS = "✖ failing tests:";
 
 const GENERATORS = ["scripts/generate-object-model.ts", "scripts/generate-vectors.ts"];
 
@@ -88,20 +93,22 @@ async function test(wanted: readonly string[]): Promise<boolean> {
   const unknown = wanted.filter((name) => !known.includes(name));
   if (unknown.length > 0)
     throw new Error(`dev: no suite ${unknown.join(", ")}; there are: ${known.join(" ")}`);
-  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const total = noCounts();
   for (const suite of wanted.length > 0 ? wanted : known) {
     add(total, suite === "lint" ? await runSteps(LINT) : await runSuite(suite));
   }
+  for (const failure of total.failures) process.stdout.write(`\n${failure}\n`);
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   return total.failed === 0 && total.passed > 0;
 }
 
 async function runSteps(steps: readonly Step[]): Promise<Counts> {
-  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const counts = noCounts();
   for (const step of steps) {
     const started = performance.now();
     const ok = (await exitCodeOf(step.argv)) === 0;
     counts[ok ? "passed" : "failed"] += 1;
+    if (!ok) counts.failures.push(`── failed in lint: ${step.name}`);
     say(`${ok ? "ok" : "FAILED"}  ${step.name}  ${seconds(started)}`);
   }
   return counts;
@@ -123,6 +130,7 @@ async function runSuite(name: string): Promise<Counts> {
     ...files,
   ]);
   if (exitCode !== 0 && counts.failed === 0) counts.failed = 1;
+  if (counts.failed > 0) counts.failures.unshift(`── failed in ${name}:`);
   say(
     `suite ${name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped  ${seconds(started)}`,
   );
@@ -134,7 +142,9 @@ async function countTests(
   argv: readonly string[],
 ): Promise<{ readonly exitCode: number; readonly counts: Counts }> {
   const closing = new Map<string, number>();
+  const failures: string[] = [];
   let rest = "";
+  let inFailures = false;
   const exitCode = await exitCodeOf(argv, (text) => {
     process.stdout.write(text);
     const lines = (rest + text).split("\n");
@@ -143,6 +153,8 @@ async function countTests(
     for (const line of lines) {
       const [, key, count] = CLOSING_COUNT.exec(stripVTControlCharacters(line)) ?? [];
       if (key !== undefined) closing.set(key, Number(count));
+      if (inFailures) failures.push(line);
+      if (stripVTControlCharacters(line) === FAILING_TESTS) inFailures = true;
     }
   });
   const read = (key: string): number => closing.get(key) ?? 0;
@@ -152,6 +164,7 @@ async function countTests(
       passed: read("pass"),
       failed: read("fail") + read("cancelled"),
       skipped: read("skipped") + read("todo"),
+      failures: failures.length > 0 ? [failures.join("\n").trimEnd()] : [],
     },
   };
 }
@@ -171,10 +184,15 @@ function exitCodeOf(argv: readonly string[], onOutput?: (text: string) => void):
   });
 }
 
+function noCounts(): Counts {
+  return { passed: 0, failed: 0, skipped: 0, failures: [] };
+}
+
 function add(total: Counts, more: Counts): void {
   total.passed += more.passed;
   total.failed += more.failed;
   total.skipped += more.skipped;
+  total.failures.push(...more.failures);
 }
 
 function say(line: string): void {
