@@ -19,7 +19,7 @@ import { makeHostileRoot } from "./hostile-root.ts";
 import { openHostTargets } from "./host-targets.ts";
 import type { HostTargets } from "./host-targets.ts";
 import type { IsolationReport } from "./isolation-table.ts";
-import { judgeAttack } from "./judge-attack.ts";
+import { isLate, judgeAttack, LateError } from "./judge-attack.ts";
 import { forget, leftovers, observe } from "./observed-driver.ts";
 import type { ObservedDriver } from "./observed-driver.ts";
 import { showsWeakness, withWeakness } from "./weaknesses.ts";
@@ -111,7 +111,12 @@ export function hostileSuite(
           }
           const weakness = options.weaknesses?.[attack.name];
           try {
-            const { endings, isWeaker } = await tryAttack(attack, state, stage, weakness, options.slow);
+            const attempt = (): Promise<Tried> => tryAttack(attack, state, stage, weakness, options.slow);
+            const { endings, isWeaker } = await attempt().catch((error: unknown) => {
+              if (!isLate(error)) throw error;
+              t.diagnostic(`${attack.name} (${state}) is tried again: ${String(error)}`);
+              return attempt();
+            });
             if (weakness !== undefined && isWeaker) note("weaker", weakness.why);
             else note("held", endings.join(", then "));
           } catch (error) {
@@ -264,11 +269,11 @@ class HonestRuns {
     this.#pkg = makeAttackPackage("bystander", targets, root);
   }
 
-  /** Again and again, at least once, until `over`. @throws AssertionError it noticed something */
+  /** Again and again, at least once, until `over`. @throws AssertionError | LateError it noticed something */
   async runUntil(over: AbortSignal): Promise<void> {
     do {
       const runMs = await this.run();
-      assert.ok(runMs < this.#mostMs, `the run beside it took ${Math.round(runMs)} ms`);
+      if (runMs >= this.#mostMs) throw new LateError(`the run beside it took ${Math.round(runMs)} ms`);
       await new Promise((resolve) => setTimeout(resolve, BYSTANDER_PAUSE_MS));
     } while (!over.aborted);
   }
