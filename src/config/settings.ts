@@ -32,7 +32,7 @@ export interface Settings {
   /** Kernel of the `microvm` runtime's machines; null: the newest cloud kernel that is installed. Absolute. */
   readonly microvmKernel: string | null;
   /** What runs the `microvm` runtime's machines; `auto`: Firecracker where it works, else QEMU. */
-  readonly microvmMonitor: "auto" | "firecracker" | "qemu";
+  readonly microvmMonitor: "auto" | "firecracker" | "qemu" | "qemu-kvm";
   /** Firecracker's program; null: the first on the PATH. Absolute. */
   readonly firecracker: string | null;
   /** The Python for packages that want no certain version; null: the first on the PATH. Absolute. */
@@ -40,7 +40,7 @@ export interface Settings {
 }
 
 const SUBPROCESS_TOOLS = ["auto", "bubblewrap", "util-linux"] as const;
-const MONITORS = ["auto", "firecracker", "qemu"] as const;
+const MONITORS = ["auto", "firecracker", "qemu", "qemu-kvm"] as const;
 const ROOTS = ["auto", "machine", "required"] as const;
 const STATES = ["auto", "fresh", "fork", "reuse"] as const;
 
@@ -129,7 +129,7 @@ export const SETTINGS: SettingTable<Settings> = {
   microvmMonitor: {
     name: "WHISKERS_MICROVM_MONITOR",
     description:
-      "What runs the microvm runtime's machines; auto is Firecracker where one boots with it, else QEMU.",
+      "What runs the microvm runtime's machines; auto is Firecracker where one boots with it, else QEMU; qemu-kvm never emulates.",
     expects: MONITORS.join(", "),
     parse: (text) => MONITORS.find((monitor) => monitor === text),
     otherwise: () => "auto",

@@ -31,9 +31,9 @@ import type { Rig } from "../../src/sandbox/testing/rig.ts";
 import { privateView } from "../../src/sandbox/view/view.ts";
 import type { Entry } from "../../src/sandbox/view/view.ts";
 import { baseRoot } from "../fixtures/base-root.ts";
-import { debianKernel } from "../fixtures/debian-kernel.ts";
 import { whyNoMachine } from "../fixtures/debian-machine.ts";
 import { eventually } from "../fixtures/eventually.ts";
+import { machineOptions } from "../fixtures/machine-options.ts";
 
 const MiB = 1024 * 1024;
 /** Everything is emulated here. */
@@ -83,7 +83,7 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
       stateDirectory,
       sdkFolder: SDK_FOLDER,
       diskImage,
-      kernel: await debianKernel(),
+      ...(await machineOptions()),
     });
     pkg = await pythonPackage(path.join(folder, "package"));
   });
@@ -205,7 +205,7 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
         stateDirectory: path.join(small, "state"),
         sdkFolder: SDK_FOLDER,
         diskImage,
-        kernel: await debianKernel(),
+        ...(await machineOptions()),
       });
       const { outcome } = await rig.run(pkg, {
         driver: onSmall,
@@ -244,7 +244,7 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
       stateDirectory,
       sdkFolder: SDK_FOLDER,
       diskImage,
-      kernel: await debianKernel(),
+      ...(await machineOptions()),
     });
     assert.ok(found.available);
     const { host } = found;

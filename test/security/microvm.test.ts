@@ -7,19 +7,19 @@ import path from "node:path";
 import { diskImage } from "../../src/packages/disk-image.ts";
 import { createMicrovmDriver } from "../../src/sandbox/drivers/microvm/create-microvm-driver.ts";
 import { baseRoot } from "../fixtures/base-root.ts";
-import { debianKernel } from "../fixtures/debian-kernel.ts";
 import { whyNoMachine } from "../fixtures/debian-machine.ts";
+import { machineOptions } from "../fixtures/machine-options.ts";
 import { hostileSuite } from "./hostile-suite.ts";
 import { triedByDefault } from "./tried-by-default.ts";
 import { EMULATED } from "./weaknesses.ts";
 
 const sdkFolder = path.resolve(import.meta.dirname, "../../sdk");
 const skip = whyNoMachine() ?? undefined;
-const kernel = skip === undefined ? await debianKernel() : "/nonexistent";
+const machines = skip === undefined ? await machineOptions() : { kernel: "/nonexistent" };
 
 hostileSuite(
   "microvm (qemu, tcg)",
-  (stateDirectory) => createMicrovmDriver({ stateDirectory, sdkFolder, diskImage, kernel }),
+  (stateDirectory) => createMicrovmDriver({ stateDirectory, sdkFolder, diskImage, ...machines }),
   {
     sharesKernel: false,
     root: skip === undefined ? await baseRoot("python:3.11") : null,

@@ -14,7 +14,7 @@ import type { Disks } from "./disks.ts";
 import type { MicrovmHost } from "./host.ts";
 import { openGuest, openMachine } from "./open.ts";
 import type { PreparedMachine } from "./open.ts";
-import { bootMsOf, setUp } from "./set-up.ts";
+import { setUp } from "./set-up.ts";
 import type { SetUp } from "./set-up.ts";
 
 export interface MicrovmOptions {
@@ -26,8 +26,11 @@ export interface MicrovmOptions {
   readonly diskImage: (folder: string, digest: string | null, home: string) => Promise<string>;
   /** A kernel's file, absolute; null or not given: the newest cloud kernel that is installed. */
   readonly kernel?: string | null | undefined;
-  /** What runs the machines; `auto` when not given: Firecracker where a machine boots with it, else QEMU. */
-  readonly monitor?: "auto" | "firecracker" | "qemu" | undefined;
+  /**
+   * What runs the machines; `auto` when not given: Firecracker where a machine boots with it, else QEMU. `qemu-kvm` never
+   * emulates.
+   */
+  readonly monitor?: "auto" | "firecracker" | "qemu" | "qemu-kvm" | undefined;
   /** Firecracker's program, absolute; null or not given: the first on the search path. */
   readonly firecracker?: string | null | undefined;
   /** Where programs are looked for; the PATH when not given. */
@@ -111,7 +114,7 @@ async function prepareMachine(pkg: Package, host: MicrovmHost): Promise<Prepared
     launch: async (entries, command) =>
       openMachine(
         { entries, disks: await disksOf(entries), command, relayed: true },
-        { limits: { ...DEFAULT_LIMITS, startMs: bootMsOf(host.monitor) }, files: [] },
+        { limits: { ...DEFAULT_LIMITS, startMs: host.bootMs }, files: [] },
         host,
       ),
   };

@@ -24,6 +24,8 @@ export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
   readonly monitor: Monitor;
   readonly cgroups: CgroupParent | null;
   readonly ids: SandboxIds;
+  /** What a machine is given to boot, milliseconds, where no limit of a normalizer says it. */
+  readonly bootMs: number;
   readonly protections: readonly Protection[];
   /** `QEMU 7.2.22 (TCG), Linux 6.1.0-56-cloud-amd64` */
   readonly version: string;
@@ -35,7 +37,7 @@ export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
   nextName(): string;
 }
 
-export type HostBase = Omit<MicrovmHost, "monitor" | "protections" | "version" | "advice">;
+export type HostBase = Omit<MicrovmHost, "monitor" | "bootMs" | "protections" | "version" | "advice">;
 
 /** What does not depend on the monitor; and what a process that was killed left behind, removed. */
 export async function findBase(

@@ -112,6 +112,7 @@ interface Modules {
 }
 
 async function findModules({ modulesFolder, version }: Kernel): Promise<Modules> {
+  if (modulesFolder === null) return { contents: new Map(), orders: { serial: [], vsock: [] } };
   const files = await readdir(path.join(modulesFolder, "kernel"), { recursive: true });
   const byName = new Map<string, string>();
   for (const file of files) {

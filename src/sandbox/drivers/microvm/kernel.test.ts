@@ -84,7 +84,12 @@ test("what is no kernel, or has no modules, is named", async () => {
   const unknown = kernelFile("unknown", withSize(Buffer.from("whatever it is")));
   await assert.rejects(findKernel(unknown, folder), { message: /unknown cannot be unpacked/u });
   rmSync(path.join(folder, "lib"), { recursive: true });
-  await assert.rejects(findKernel(unknown, folder), { message: /modules of the kernel 6\.9\.9-test/u });
+  await assert.rejects(findKernel(kernelFile("bare", gzipSync(VMLINUX)), folder), {
+    message: /modules of the kernel 6\.9\.9-test .*virtio-mmio, virtio_blk, erofs not built in/u,
+  });
+  const names = Buffer.from("virtio-mmio\0virtio_blk\0erofs\0");
+  const whole = kernelFile("whole", gzipSync(Buffer.concat([VMLINUX, names])));
+  assert.equal((await findKernel(whole, folder)).modulesFolder, null);
 });
 
 test("the initramfs is an archive that cpio reads", () => {

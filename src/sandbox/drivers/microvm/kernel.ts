@@ -16,8 +16,8 @@ export interface Kernel {
   readonly file: string;
   /** As `uname -r` will say. */
   readonly version: string;
-  /** Holds `kernel/`, with the modules of that version. */
-  readonly modulesFolder: string;
+  /** Holds `kernel/`, with the modules of that version; null: all that a machine needs is built in. */
+  readonly modulesFolder: string | null;
   /** Of the file that was named. */
   readonly digest: string;
 }
@@ -28,7 +28,7 @@ const MOST_BYTES = 512 * 1024 * 1024;
 
 /**
  * The kernel that the user names, or else the newest cloud kernel that is installed; unpacked once, and kept.
- * @throws WhiskersError `environment-missing` there is none, it is none, or its modules are not there
+ * @throws WhiskersError `environment-missing` there is none, it is none, or its modules are not there although it needs some
  */
 export async function findKernel(named: string | null, stateDirectory: string): Promise<Kernel> {
   const file = named ?? (await newestInstalled());
@@ -39,14 +39,29 @@ export async function findKernel(named: string | null, stateDirectory: string): 
   const digest = createHash("sha256").update(content).digest("hex");
   const version = versionOf(content);
   if (version === null) throw missing(`${file} is no x86-64 Linux kernel: neither bzImage nor vmlinux`);
-  const modulesFolder = [
-    path.resolve(path.dirname(file), "../lib/modules", version),
-    path.resolve(path.dirname(file), "../usr/lib/modules", version),
-    path.join("/lib/modules", version),
-  ].find((folder) => existsSync(path.join(folder, "kernel")));
-  if (modulesFolder === undefined)
-    throw missing(`the modules of the kernel ${version} are neither beside ${file} nor in /lib/modules`);
-  return { file: await unpacked(file, content, digest, stateDirectory), version, modulesFolder, digest };
+  const vmlinux = await unpacked(file, content, digest, stateDirectory);
+  const modulesFolder =
+    [
+      path.resolve(path.dirname(file), "../lib/modules", version),
+      path.resolve(path.dirname(file), "../usr/lib/modules", version),
+      path.join("/lib/modules", version),
+    ].find((folder) => existsSync(path.join(folder, "kernel"))) ?? null;
+  if (modulesFolder === null) {
+    const lacking = await notBuiltIn(vmlinux);
+    if (lacking.length > 0) {
+      const message = `the modules of the kernel ${version} are neither beside ${file} nor in /lib/modules, and ${lacking.join(", ")} not built in`;
+      throw missing(message);
+    }
+  }
+  return { file: vmlinux, version, modulesFolder, digest };
+}
+
+/** Every machine has them, whichever way its streams go; a driver that is built in has its name in the kernel. */
+const NEEDED = ["virtio-mmio", "virtio_blk", "erofs"];
+
+async function notBuiltIn(vmlinux: string): Promise<readonly string[]> {
+  const content = await readFile(vmlinux);
+  return NEEDED.filter((name) => !content.includes(`${name}\0`));
 }
 
 async function newestInstalled(): Promise<string | null> {

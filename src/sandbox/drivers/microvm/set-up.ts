@@ -41,8 +41,9 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
   for (const monitor of monitors) {
     if (slow.has(monitor.version)) continue;
     const version = `${monitor.version}, Linux ${kernel.version}`;
-    const draft: MicrovmHost = { ...base, monitor, version, protections: [], advice: [] };
-    const probed = await probeMachine(draft, bootMsOf(monitor));
+    const bootMs = bootMsOf(monitor, options);
+    const draft: MicrovmHost = { ...base, monitor, version, bootMs, protections: [], advice: [] };
+    const probed = await probeMachine(draft, bootMs);
     if (!probed.works) {
       const named = probed.reason.startsWith(monitor.version) ? "" : `${monitor.version}: `;
       const said = probed.reason.replaceAll(/\s+/gu, " ");
@@ -61,9 +62,10 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
   return { available: false, reason: reasons.join("; "), remedy: "See docs/runtimes/microvm.md" };
 }
 
-/** What a machine of ours is given to boot, where no limit of a normalizer says it. */
-export function bootMsOf({ hardware }: Monitor): number {
-  return hardware ? HARDWARE_MS : EMULATED_MS;
+/** KVM gets a short time where something else is tried after it, and a long one where it was asked for. */
+function bootMsOf({ hardware }: Monitor, { monitor: wanted }: MicrovmOptions): number {
+  const isAskedFor = wanted === "firecracker" || wanted === "qemu-kvm";
+  return hardware && !isAskedFor ? HARDWARE_MS : EMULATED_MS;
 }
 
 const REMEDY =
@@ -81,7 +83,7 @@ async function monitorsOf(options: MicrovmOptions, searchPath: string): Promise<
   const { monitor: wanted = "auto", firecracker = null, stateDirectory } = options;
   const reasons: string[] = [];
   const monitors: Monitor[] = [];
-  if (wanted !== "qemu") {
+  if (wanted === "auto" || wanted === "firecracker") {
     const found = await findFirecracker(firecracker, searchPath, stateDirectory);
     if (found.monitor !== null) monitors.push(found.monitor);
     // Who neither has it nor asks for it, need not hear of it.
@@ -90,12 +92,17 @@ async function monitorsOf(options: MicrovmOptions, searchPath: string): Promise<
   if (wanted !== "firecracker") {
     const [program] = findAll("qemu-system-x86_64", searchPath);
     if (program === undefined) reasons.push("there is no qemu-system-x86_64 on the PATH");
-    else monitors.push(...(await qemuMonitors(program, searchPath)));
+    else if (wanted === "qemu-kvm" && !existsSync("/dev/kvm")) reasons.push("there is no /dev/kvm");
+    else monitors.push(...(await qemuMonitors(program, searchPath, wanted === "qemu-kvm")));
   }
   return { monitors, reasons };
 }
 
-async function qemuMonitors(program: string, searchPath: string): Promise<readonly Monitor[]> {
+async function qemuMonitors(
+  program: string,
+  searchPath: string,
+  onlyKvm: boolean,
+): Promise<readonly Monitor[]> {
   const version = await versionOf(program);
   const [bubblewrap = null] = findAll("bwrap", searchPath);
   const setpriv = findAll("setpriv", searchPath)[0] ?? "setpriv";
@@ -106,7 +113,10 @@ async function qemuMonitors(program: string, searchPath: string): Promise<readon
     counterKhz: counterKhz(),
     inherited: inheritedDescriptors(),
   };
-  const accelerators = existsSync("/dev/kvm") ? (["kvm", "tcg"] as const) : (["tcg"] as const);
+  const accelerators = [
+    ...(existsSync("/dev/kvm") ? (["kvm"] as const) : []),
+    ...(onlyKvm ? [] : (["tcg"] as const)),
+  ];
   const confinements = bubblewrap === null ? [null] : [bubblewrap, null];
   return accelerators.flatMap((accelerator) =>
     confinements.map((one) => qemuMonitor({ ...common, accelerator, bubblewrap: one })),
