@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 
 import { distributionOf } from "../src/bench/distribution.ts";
-import { compareResults, compareText } from "./compare.ts";
+import { compareResults, compareText, surroundingsText } from "./compare.ts";
 
 /** Rounds of a machine whose minutes differ by a few percent, each with noise of its own. */
 function measured(ms: number, seed: number): ReturnType<typeof distributionOf> {
@@ -45,6 +45,32 @@ suite("two results are compared", () => {
     const faster = compareResults(result(5, 100, 1), result(3.5, 140, 2));
     assert.ok(faster.changes.length === 2 && faster.changes.every(({ worse }) => !worse));
     assert.match(compareText(faster), /2 of 2 figures moved[^]*better row\.runMs: [\d.]+ to [\d.]+/u);
+  });
+
+  test("a machine that is slower as a whole moves times, not ratios; a rate is told once; what else differs is said", () => {
+    const on = (slower: number, seed: number): Readonly<Record<string, object>> => ({
+      "docker-run-per-run-python": { runMs: measured(300 * slower, seed) },
+      row: { runMs: measured(3 * slower, seed + 1), loadAverage: slower },
+      supervisor: {
+        tasksPerSecond: measured(9 / slower, seed),
+        objectsPerSecond: measured(90 / slower, seed),
+      },
+    });
+    const [before, now] = [on(1, 1), on(2, 3)];
+    const { changes } = compareResults(before, now);
+    assert.deepEqual(
+      changes.map(({ place }) => place),
+      ["docker-run-per-run-python.runMs", "row.runMs", "supervisor.tasksPerSecond"],
+    );
+    const three = { ...now, row: { runMs: measured(18, 4) } };
+    const ratio = compareResults(before, three).changes.find(({ place }) => place.endsWith("thanDockerRun"));
+    assert.ok(ratio?.worse === true && ratio.now < ratio.before);
+    const machine = { cores: 2, processor: "A" };
+    const text = surroundingsText(
+      { machine, measurements: before },
+      { machine: { ...machine, processor: "B" }, measurements: now },
+    );
+    assert.equal(text, "processor: A, and now B\nload average at the end: 1, and now 2\n");
   });
 
   test("what was measured once is not compared", () => {

@@ -3,12 +3,13 @@
  * SPECIFICATION.md promises about time, held against it. `./dev bench --help` lists the options.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { benchChart } from "../src/bench/bench-chart.ts";
 import { BENCH_RUNTIMES, chooseDrivers, QUICK_RUNTIMES } from "../src/bench/choose-drivers.ts";
+import { describeMachine } from "../src/bench/machine.ts";
 import { BENCH_ROOT } from "../src/bench/subject.ts";
 import { measureBench, QUICK, WHOLE } from "../src/bench/measure-bench.ts";
 import { openStages } from "../src/cli/open-stages.ts";
@@ -20,7 +21,7 @@ import { ERRORS, WhiskersError } from "../src/errors.ts";
 import { baseRoot, shareRoot } from "../test/fixtures/base-root.ts";
 import { debianKernel } from "../test/fixtures/debian-kernel.ts";
 import { startDockerEngine, whyNoDockerEngine } from "../test/fixtures/docker-engine.ts";
-import { compareResults, compareText } from "./compare.ts";
+import { type Change, compareResults, compareText, surroundingsText } from "./compare.ts";
 import { curvesOf, growthCases } from "./growth.ts";
 import { measureLargeRaw } from "./measure-large-raw.ts";
 import { measureMicrovm, type MicrovmFigures } from "./measure-microvm.ts";
@@ -51,6 +52,7 @@ Measures one run in every runtime, records and large raw files, or instead:
   --save           keep the figures in bench/results, for documents to quote
   --check          exit code 1 when a promise is broken
   --compare FILE   say what moved beyond its noise since a result file
+  --of FILE        compare this result file with it, instead of measuring
   --fail-if-worse  exit code 1 when something of that got worse
 
 Exit codes: 0 measured; 1 as said above; 2 wrong usage; 3 a runtime failed while it was measured.
@@ -92,12 +94,18 @@ async function main(): Promise<number> {
       save: { type: "boolean" },
       svg: { type: "string" },
       compare: { type: "string" },
+      of: { type: "string" },
       "fail-if-worse": { type: "boolean" },
     },
   });
   if (values.help === true) {
     process.stdout.write(HELP);
     return 0;
+  }
+  if (values.of !== undefined) {
+    if (values.compare === undefined) throw new WhiskersError("usage", "--of FILE needs --compare FILE");
+    const changes = tellChanges(readResult(values.compare), readResult(values.of), process.stdout);
+    return values["fail-if-worse"] === true && changes.some(({ worse }) => worse) ? 1 : 0;
   }
   if (values.machines === true) {
     const figures = await measureMachines();
@@ -125,11 +133,24 @@ async function main(): Promise<number> {
   if (report.table !== undefined && report.table.failed.length > 0) return 3;
   const broken = values.check === true && report.verdicts.some(({ kept }) => !kept);
   if (before === null) return broken ? 1 : 0;
-  const compared = compareResults(before.measurements, measurements);
   // Standard output has one document.
-  (values.json === true ? process.stderr : process.stdout).write(compareText(compared));
-  const worse = values["fail-if-worse"] === true && compared.changes.some((change) => change.worse);
-  return broken || worse ? 1 : 0;
+  const output = values.json === true ? process.stderr : process.stdout;
+  const now = {
+    machine: describeMachine(),
+    measurements: { ...measurements, now: { loadAverage: loadavg()[0] } },
+  };
+  const changes = tellChanges(before, now, output);
+  return broken || (values["fail-if-worse"] === true && changes.some(({ worse }) => worse)) ? 1 : 0;
+}
+
+function tellChanges(
+  before: ResultFile,
+  now: Pick<ResultFile, "machine" | "measurements">,
+  output: NodeJS.WriteStream,
+): readonly Change[] {
+  const compared = compareResults(before.measurements, now.measurements);
+  output.write(surroundingsText(before, now) + compareText(compared));
+  return compared.changes;
 }
 
 async function measureMachines(): Promise<MicrovmFigures> {
