@@ -47,8 +47,17 @@ export function pipelineCases(quick: boolean): readonly PipelineCase[] {
   return [
     ...[1, 2, 4, 8].map((slots) => ({ name: `reuse-${slots}-slots`, tasks, state: "reuse", slots }) as const),
     { name: "fork-4-slots", tasks: few(800), state: "fork", slots: 4 },
-    { name: "reuse-2-supervisors-2-slots", tasks, state: "reuse", slots: 2, supervisors: 2 },
-    { name: "fork-2-supervisors-2-slots", tasks: few(800), state: "fork", slots: 2, supervisors: 2 },
+    // Sharing the slots of one, and as whoever starts the same once more has it.
+    ...[2, 4].flatMap((slots) => [
+      { name: `reuse-2-supervisors-${slots}-slots`, tasks, state: "reuse", slots, supervisors: 2 } as const,
+      {
+        name: `fork-2-supervisors-${slots}-slots`,
+        tasks: few(800),
+        state: "fork",
+        slots,
+        supervisors: 2,
+      } as const,
+    ]),
     { name: "raw-1-MB", tasks: few(200), state: "reuse", slots: 4, rawBytes: 1e6 },
     { name: "raw-100-MB", tasks: few(8), state: "reuse", slots: 2, rawBytes: 1e8 },
     { name: "objects-1", tasks, state: "reuse", slots: 4, objects: 1 },
@@ -114,7 +123,8 @@ function benchOf(one: PipelineCase, folder: string, engine: DockerEngine | null)
   }
   return {
     tasks,
-    warmUp: Math.max(2 * slots * supervisors, Math.min(200, Math.ceil(tasks / 4))),
+    // Each has code of its own to compile.
+    warmUp: supervisors * Math.max(2 * slots, Math.min(200, Math.ceil(tasks / 4))),
     state,
     slots,
     supervisors,

@@ -1,8 +1,9 @@
 /**
- * Where the pipeline's time goes: `node bench/throughput.ts objects|second|cached|profile|large-profile [--rounds N] [--tasks N] [--save]
+ * Where the pipeline's time goes: `node bench/throughput.ts objects|memory|second|cached|profile|large-profile [--rounds N] [--tasks N] [--save]
  * [--svg FILE]`.
  *
  * - `objects`: outputs of 100,000 objects, through to mock-openkat
+ * - `memory`: the most that is resident, by slots and by objects of an output
  * - `second`: one supervisor and two on the same two cores, in turns
  * - `cached`: a normalizer under fork, run and taken from the cache, in turns
  * - `profile`, `large-profile`: which functions of the supervisor the processor's time goes to
@@ -52,6 +53,11 @@ const LARGE: SuperviseBench = {
   normalizer: normalizer("normalizer-many"),
   raw: `${OBJECTS}\n`,
 };
+const MEMORY = [
+  [2, OBJECTS],
+  [8, OBJECTS],
+  [2, 3 * OBJECTS],
+] as const;
 const KEPT: SuperviseBench = {
   ...SMALL,
   tasks: 800,
@@ -70,6 +76,22 @@ async function measure(what: string): Promise<void> {
       if (large === undefined) return;
       if (values.svg !== undefined) writeFileSync(values.svg, phasesChart(large.phasesMs ?? {}));
       tell("objects-100000", { ...large, objectsPerSecond: large.tasksPerSecond * OBJECTS });
+      return;
+    }
+    case "memory": {
+      // The most of all rounds: what it may take is what counts.
+      for (const [slots, objects] of MEMORY) {
+        const bench = { ...LARGE, slots, warmUp: slots, tasks: 12, raw: `${objects}\n` };
+        let peakBytes = 0;
+        for (let round = 0; round < rounds; round += 1)
+          peakBytes = Math.max(peakBytes, (await measureSupervise(bench)).memory.peakBytes);
+        tell(`memory-${objects}-${slots}-slots`, {
+          slots,
+          objects,
+          outputBytes: outputBytesOf(objects),
+          peakBytes,
+        });
+      }
       return;
     }
     case "second": {
@@ -92,6 +114,20 @@ async function measure(what: string): Promise<void> {
     default:
       throw new Error(`nothing is measured as ${what}`);
   }
+}
+
+/** As it is stored: text of the objects that `normalizer-many` gives. */
+function outputBytesOf(objects: number): number {
+  const name = `host-${objects - 1}.example.com`;
+  const object = {
+    object_type: "Hostname",
+    primary_key: `Hostname|internet|${name}`,
+    network: "Network|internet",
+    name,
+    dns_zone: null,
+    registered_domain: null,
+  };
+  return objects * (JSON.stringify(object).length + 1);
 }
 
 /** The fastest round of each. */

@@ -19,7 +19,7 @@ import type { Arguments, Command, Context } from "./command.ts";
 import { findPairs, planTasks } from "./demo/plan.ts";
 import type { Pair, PlannedTask } from "./demo/plan.ts";
 import { showSummary } from "./demo/show-summary.ts";
-import { finishedTask, summarise } from "./demo/summary.ts";
+import { type Found, finishedTask, foundIn, summarise } from "./demo/summary.ts";
 import type { DemoSummary, FinishedTask, LeftOut } from "./demo/summary.ts";
 import { openStages } from "./open-stages.ts";
 import { progressBar } from "./progress-bar.ts";
@@ -97,12 +97,17 @@ async function demo(home: string, count: number, keep: boolean, context: Context
   await queue.value.enqueue(tasks.map(({ task }) => task));
 
   const finished: FinishedTask[] = [];
-  const watch = watcher(planned, finished, context);
+  const found = new Map<string, Found>();
+  const watch = watcher(planned, finished, found, context);
   const startedMs = performance.now();
   try {
     await supervise({
       queue: queue.value,
-      run: (task, runSignal) => runTask(task, stages, options, runSignal),
+      run: async (task, runSignal) => {
+        const run = await runTask(task, stages, options, runSignal);
+        found.set(task.id, foundIn(run));
+        return run;
+      },
       slots: SLOTS,
       whenEmpty: "return",
       pollMs: POLL_MS,
@@ -186,6 +191,7 @@ function fetchPlanned(
 function watcher(
   planned: ReadonlyMap<string, PlannedTask>,
   finished: FinishedTask[],
+  found: ReadonlyMap<string, Found>,
   context: Context,
 ): { onEvent(event: SupervisorEvent): void; end(): void } {
   const { errTerminal, err } = context;
@@ -198,7 +204,7 @@ function watcher(
       const task = planned.get(event.task.id);
       if (task === undefined) return;
       const { outcome, run } = event;
-      finished.push(finishedTask(task, outcome, run));
+      finished.push(finishedTask(task, outcome, run?.record ?? null, found.get(task.task.id)));
       if (outcome.status === "failed") {
         failed += 1;
         const { fault } = ERRORS[outcome.code];

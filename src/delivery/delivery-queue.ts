@@ -4,6 +4,7 @@ import type { Connection, Database } from "../db/database.ts";
 import { ClaimLost, JobClaims } from "../db/job-claims.ts";
 import { insertDeliveries } from "../db/sql/insert-deliveries.ts";
 import type { RunRow } from "../db/sql/insert-runs.ts";
+import { readRun } from "../db/sql/read-run.ts";
 import { type MadeStep, recordSteps } from "../db/sql/record-steps.ts";
 import { settleDeliveries } from "../db/sql/settle-deliveries.ts";
 import { takeUpDeliveries, type TakenUp } from "../db/sql/take-up-deliveries.ts";
@@ -41,6 +42,8 @@ export interface DeliveryQueue {
   add(connection: Connection, runs: readonly RunRow[]): Promise<void>;
   /** Claims up to `limit`, oldest first. Claims are renewed until they end. Of these runs nothing needs to be read. */
   take(limit: number, knownRuns: readonly string[]): Promise<readonly Delivery[]>;
+  /** The run of a delivery, with its output however large; null: it is not there (any more). */
+  readRun(delivery: Delivery): ReturnType<typeof readRun>;
   /** Whether this process may still act on it, by its own clock. */
   holds(delivery: Delivery): boolean;
   /** Writes down that steps were made. False: somebody else has taken the delivery up since. */
@@ -109,6 +112,10 @@ class PostgresDeliveries implements DeliveryQueue {
       const taken = byId.get(id);
       return taken === undefined ? [] : [{ ...taken, lost, earlierClaims }];
     });
+  }
+
+  readRun({ runId }: Delivery): ReturnType<typeof readRun> {
+    return readRun(this.#database, runId);
   }
 
   holds({ taskId, lost }: Delivery): boolean {

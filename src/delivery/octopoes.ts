@@ -1,6 +1,7 @@
 import type { NormalizerMeta } from "../domain/meta.ts";
-import type { OpenKatObject, Records, ScanProfile } from "../domain/record.ts";
+import type { Records, ScanProfile } from "../domain/record.ts";
 import { type HttpRequest, type HttpService, requireSuccess } from "../http/http-service.ts";
+import { withoutObject } from "./objects-text.ts";
 import type { DeliveryStep } from "./step.ts";
 
 /** Highest scan level that a normalizer may declare, by its id. One that is not listed may declare none. */
@@ -62,26 +63,13 @@ export function undeliverable(meta: NormalizerMeta, records: Records): string | 
   return "the run gave objects, and its raw file has no input object to attach them to: use declarations";
 }
 
-/** Makes the JSON text of the objects to send; null: no observation is sent. */
+/** Makes the JSON text of the objects to send, without the scanned one; null: no observation is sent. */
 function observed(meta: NormalizerMeta, records: Records): (() => string) | null {
   const source = meta.raw_data.boefje_meta.input_ooi;
   if (source === null) return null;
-  const { objects, objectsJson, declarations, affirmations } = records;
-  if (objects.length === 0) return declarations.length === 0 && affirmations.length === 0 ? () => "[]" : null;
-  return () => withoutSource(objects, objectsJson ?? JSON.stringify(objects), source);
-}
-
-/** Cut out of the text: most outputs hold it as one of the first, and a large one is not turned into text again. */
-function withoutSource(objects: readonly OpenKatObject[], text: string, source: string): string {
-  const at = objects.findIndex(({ primary_key }) => primary_key === source);
-  if (at < 0) return text;
-  const lengthOf = (object: OpenKatObject | undefined): number => JSON.stringify(object).length;
-  const from = objects.slice(0, at).reduce((length, object) => length + lengthOf(object) + 1, 1);
-  const to = from + lengthOf(objects[at]);
-  // With the comma that follows it, or else the one before it.
-  return text[to] === ","
-    ? text.slice(0, from) + text.slice(to + 1)
-    : `${text.slice(0, Math.max(1, from - 1))}]`;
+  const { objectsJson = JSON.stringify(records.objects), declarations, affirmations } = records;
+  if (objectsJson === "[]") return declarations.length === 0 && affirmations.length === 0 ? () => "[]" : null;
+  return () => withoutObject(objectsJson, source);
 }
 
 function originOf(meta: NormalizerMeta): {

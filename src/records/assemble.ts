@@ -59,6 +59,11 @@ export async function assemble(
     scanProfiles,
     raws,
   };
+  // Not waited for here: what it was made of can go.
+  return withDigest(lists, rejections, pacer);
+}
+
+async function withDigest(lists: Lists, rejections: Rejections, pacer: Pacer): Promise<Records> {
   const { sha256, objectsJson } = await digest(lists, pacer);
   return {
     ...lists,

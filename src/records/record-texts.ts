@@ -1,4 +1,4 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 
 import { splitPlain } from "./split-plain.ts";
 
@@ -10,6 +10,7 @@ export interface RecordText {
 }
 
 const NEWLINE = 0x0a;
+const NOTHING = Buffer.alloc(0);
 
 /** The output of one run as it came, cut into the texts of its records when they are read. */
 export class RecordTexts {
@@ -41,8 +42,10 @@ export class RecordTexts {
     return this.#plain.length;
   }
 
+  /** Once: what has been read is let go. */
   *[Symbol.iterator](): Generator<RecordText, void> {
-    for (const buffer of this.#frames) {
+    for (const [index, buffer] of this.#frames.entries()) {
+      this.#frames[index] = NOTHING;
       for (let start = 0; start < buffer.length;) {
         const at = buffer.indexOf(NEWLINE, start);
         const end = at < 0 ? buffer.length : at;
@@ -50,7 +53,9 @@ export class RecordTexts {
         start = end + 1;
       }
     }
-    yield* this.#plain;
+    const plain = this.#plain;
+    this.#plain = [];
+    yield* plain;
   }
 }
 

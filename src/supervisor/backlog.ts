@@ -31,6 +31,11 @@ export class Backlog {
         this.#underWay.delete(tracked);
       });
     this.#underWay.add(tracked);
+    await this.room();
+  }
+
+  /** Resolves when there is room for more. @throws what failed first */
+  async room(): Promise<void> {
     const { items, bytes: most } = this.#limits;
     while (this.#underWay.size >= items || (this.#bytes > most && this.#underWay.size > 0)) {
       await Promise.race(this.#underWay);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { MadeStep } from "../db/sql/record-steps.ts";
+import { SMALL_OUTPUT_BYTES } from "../db/sql/take-up-deliveries.ts";
 import type { Delivery, DeliveryEnd, DeliveryQueue, DeliverySettlement } from "../delivery/delivery-queue.ts";
 import type { DeliveryStep } from "../delivery/step.ts";
 import type { Outcome } from "../domain/outcome.ts";
@@ -8,11 +9,12 @@ import { messageOf } from "../domain/unknown.ts";
 import { WhiskersError } from "../errors.ts";
 import { retrying } from "../http/retrying.ts";
 import { backoffSeconds } from "./backoff.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import type { DeliverySoFar, StoredRun } from "./delivery-plan.ts";
 import type { FreshRuns } from "./fresh-runs.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { mayHelpLater } from "./may-help-later.ts";
-import { readStoredRun } from "./stored-run.ts";
+import { storedRunOf } from "./stored-run.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** A short trouble is waited for here; a long one by giving the delivery back. */
@@ -21,10 +23,15 @@ const LONGEST_WAIT_SECONDS = 300;
 /** A delivery that takes longer than this writes down the steps that it has made so far, milliseconds. */
 const RECORD_AFTER_MS = 500;
 const SETTLEMENTS_PER_COMMIT = 64;
-/** What comes together within so long is taken, and settled, together, milliseconds. */
+/** What comes within so long is taken together, milliseconds. */
 const GATHER_MS = 10;
-/** Deliveries taken at once: each may hold a large output. */
+/** What is done within so long is settled together, and no more than are many enough. */
+const GATHER_DONE_MS = 40;
+const GATHER_DONE = 16;
+/** Deliveries taken at once. */
 const BATCH = 32;
+/** Outputs that are being delivered at once, but for small ones: each is text here, and a request's body. */
+const LARGE_OUTPUTS_BYTES = 32 * 1024 * 1024;
 
 /** One step that was tried now, whatever came of it. Times are milliseconds of Unix time. */
 export interface TriedStep {
@@ -92,6 +99,7 @@ export class Deliverer {
   readonly #settlements: GroupCommit<DeliverySettlement, boolean>;
   readonly #work = new Wakeup();
   readonly #underWay = new Set<Promise<void>>();
+  readonly #large = new ByteBudget(LARGE_OUTPUTS_BYTES);
   #failure: Error | null = null;
 
   constructor(options: DelivererOptions) {
@@ -102,7 +110,11 @@ export class Deliverer {
         return settlements.map((settlement) => settled.has(settlement));
       },
       SETTLEMENTS_PER_COMMIT,
-      GATHER_MS,
+      {
+        waitMs: GATHER_DONE_MS,
+        enough: GATHER_DONE,
+        isExpected: (waiting) => this.#underWay.size > waiting,
+      },
     );
   }
 
@@ -120,23 +132,23 @@ export class Deliverer {
     const { queue, drain, stop, pollMs, lanes } = this.#options;
     while (!stop.aborted && this.#failure === null) {
       const limit = Math.min(BATCH, lanes - this.#underWay.size);
-      const known = this.#options.fresh.held();
-      const deliveries = limit > 0 ? await queue.take(limit, [...known.keys()]) : [];
-      for (const delivery of deliveries) {
-        this.#begin(delivery, known.get(delivery.runId) ?? readStoredRun(delivery));
-        this.#options.fresh.forget(delivery.runId);
-      }
+      const deliveries = limit > 0 ? await queue.take(limit, this.#options.fresh.ids()) : [];
+      for (const delivery of deliveries) this.#begin(delivery);
       if (deliveries.length === limit && limit > 0) continue;
       if (drain.aborted && deliveries.length === 0 && this.#underWay.size < lanes) break;
       await this.#work.wait(pollMs, drain.aborted ? stop : drain);
       await sleep(GATHER_MS);
+      // Each that was stored woke it.
+      this.#work.clear();
     }
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     if (this.#failure !== null) throw this.#failure;
   }
 
-  #begin(delivery: Delivery, run: StoredRun): void {
-    const work = this.#deliver(delivery, run)
+  #begin(delivery: Delivery): void {
+    const bytes = this.#options.fresh.bytesOf(delivery.runId) ?? delivery.outputBytes ?? 0;
+    const deliver = (): Promise<void> => this.#deliver(delivery);
+    const work = (bytes > SMALL_OUTPUT_BYTES ? this.#large.during(bytes, deliver) : deliver())
       .catch((error: unknown) => {
         this.#failure ??= error instanceof Error ? error : new Error(messageOf(error), { cause: error });
       })
@@ -148,8 +160,13 @@ export class Deliverer {
     this.#underWay.add(work);
   }
 
-  async #deliver(delivery: Delivery, run: StoredRun): Promise<void> {
+  async #deliver(delivery: Delivery): Promise<void> {
     const { runId, taskQueuedAtMs } = delivery;
+    const run = this.#options.fresh.take(runId) ?? (await this.#read(delivery));
+    if (run === null) {
+      await this.#options.queue.release([delivery]);
+      return;
+    }
     const startedMs = Date.now();
     const beganMs = performance.now();
     const tried: TriedStep[] = [];
@@ -178,6 +195,16 @@ export class Deliverer {
         this.#options.onEvent({ type: "delivered", ...now, end, settledMs: Date.now() });
       }
     }
+  }
+
+  /** Null: it is not as it was when it was taken up. */
+  async #read(delivery: Delivery): Promise<StoredRun | null> {
+    const { run, output, outputBytes } = delivery;
+    // Unless it was known here, and is not any more, or is large.
+    if (run !== null && (output !== null || outputBytes === null)) return storedRunOf(run, output);
+    const found = await this.#options.queue.readRun(delivery);
+    if (found === null || (found.output === null && outputBytes !== null)) return null;
+    return storedRunOf(found.run, found.output);
   }
 
   /** Whatever was made is in the database, or in the answer. */

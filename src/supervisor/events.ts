@@ -9,8 +9,8 @@ export type SupervisorEvent =
       readonly type: "finished";
       readonly task: Task;
       readonly outcome: Outcome;
-      /** Null when the platform failed before there was a run. */
-      readonly run: Run | null;
+      /** Null when the platform failed before there was a run. Its records are not told: a large output would be held for it. */
+      readonly run: Pick<Run, "record" | "cacheKey"> | null;
       /** As it was stored. */
       readonly runId: string;
       /** Since when it was in the queue, when a slot took it, and when all of it was stored: Unix time. */

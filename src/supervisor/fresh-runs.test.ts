@@ -20,21 +20,21 @@ function run(name: string): StoredRun {
 
 test("the oldest are let go when they hold too much; one that is larger than all may hold is not kept", () => {
   const fresh = new FreshRuns();
-  fresh.put("a", run("a"), 20 * MIB);
-  const held = fresh.held();
-  fresh.put("b", run("b"), 20 * MIB);
-  assert.deepEqual([...fresh.held().keys()], ["b"]);
-  assert.equal(held.get("a")?.task.id, "a", "who looked before still has it");
-  fresh.forget("b");
-  fresh.put("c", run("c"), 30 * MIB);
-  assert.deepEqual([...fresh.held().keys()], ["c"], "what was forgotten does not count");
-  fresh.put("d", run("d"), 33 * MIB);
-  assert.deepEqual([...fresh.held().keys()], []);
+  fresh.put("a", run("a"), 10 * MIB);
+  fresh.put("b", run("b"), 10 * MIB);
+  assert.deepEqual(fresh.ids(), ["b"]);
+  assert.deepEqual([fresh.bytesOf("a"), fresh.bytesOf("b")], [null, 10 * MIB]);
+  assert.equal(fresh.take("a"), null);
+  assert.equal(fresh.take("b")?.task.id, "b");
+  fresh.put("c", run("c"), 15 * MIB);
+  assert.deepEqual(fresh.ids(), ["c"], "what was taken does not count");
+  fresh.put("d", run("d"), 17 * MIB);
+  assert.deepEqual(fresh.ids(), []);
 });
 
 test("many small ones are bounded by their number", () => {
   const fresh = new FreshRuns();
   for (let at = 0; at < 600; at += 1) fresh.put(String(at), run("n"), 10);
-  assert.equal(fresh.held().size, 512);
-  assert.ok(fresh.held().has("599"));
+  assert.equal(fresh.ids().length, 512);
+  assert.equal(fresh.bytesOf("599"), 10);
 });

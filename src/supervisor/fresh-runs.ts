@@ -1,7 +1,7 @@
 import type { StoredRun } from "./delivery-plan.ts";
 
 /** Of outputs as text: what waits for its delivery is in the database too, and can be read there. */
-const MOST_BYTES = 32 * 1024 * 1024;
+const MOST_BYTES = 16 * 1024 * 1024;
 const MOST_RUNS = 512;
 
 /**
@@ -21,9 +21,21 @@ export class FreshRuns {
     }
   }
 
-  /** Those that are there now, whatever is let go meanwhile. */
-  held(): ReadonlyMap<string, StoredRun> {
-    return new Map([...this.#runs].map(([id, { run }]) => [id, run]));
+  /** Of those that are there now. */
+  ids(): readonly string[] {
+    return [...this.#runs.keys()];
+  }
+
+  /** Null: it is not there (any more). */
+  bytesOf(runId: string): number | null {
+    return this.#runs.get(runId)?.bytes ?? null;
+  }
+
+  /** Gives it to whoever delivers it, and forgets it. Null: it is not there (any more). */
+  take(runId: string): StoredRun | null {
+    const found = this.#runs.get(runId);
+    this.forget(runId);
+    return found?.run ?? null;
   }
 
   forget(runId: string): void {

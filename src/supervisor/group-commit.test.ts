@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 
 import { GroupCommit } from "./group-commit.ts";
 
@@ -28,4 +29,24 @@ test("a flush that fails is told to its own group, and to no other", async () =>
   assert.equal(first.status, "rejected");
   assert.deepEqual(second, { status: "fulfilled", value: "2" });
   assert.equal(await commit.add(3), "3");
+});
+
+test("what comes first waits for company: until there is enough, until no more is expected, or until its time is over", async () => {
+  const groups: (readonly number[])[] = [];
+  let expected = true;
+  const flush = async (items: readonly number[]): Promise<readonly number[]> => {
+    groups.push(items);
+    return items;
+  };
+  const patient = new GroupCommit(flush, 8, { waitMs: 60_000, enough: 3, isExpected: () => expected });
+  const three = [patient.add(1), setImmediate(2).then((item) => patient.add(item)), patient.add(3)];
+  assert.deepEqual(await Promise.all(three), [1, 2, 3]);
+  const first = patient.add(4);
+  await setImmediate();
+  expected = false;
+  assert.deepEqual(await Promise.all([first, patient.add(5)]), [4, 5]);
+  await patient.add(6);
+  const hasty = new GroupCommit(flush, 8, { waitMs: 1, enough: 3, isExpected: () => true });
+  await hasty.add(7);
+  assert.deepEqual(groups, [[1, 3, 2], [4, 5], [6], [7]]);
 });

@@ -1,28 +1,42 @@
-import { setTimeout as sleep } from "node:timers/promises";
+/** How long what comes first waits for others. */
+export interface Company {
+  /** At most, milliseconds. */
+  readonly waitMs: number;
+  /** No longer than until there are so many. */
+  readonly enough: number;
+  /** Whether others may come, when so many wait: else nobody waits for them. */
+  readonly isExpected: (waiting: number) => boolean;
+}
 
 /**
  * Gathers what is added while one flush is under way, and flushes it together next: many small
- * transactions become few. Nobody waits for a timer, unless `lingerMs` says that what comes first waits so
- * long for company.
+ * transactions become few. Nobody waits for a timer, unless `company` says so.
  * `flush` answers for every item, in order; when it throws, everybody in that group is told.
  */
 export class GroupCommit<Item, Answer> {
   readonly #flush: (items: readonly Item[]) => Promise<readonly Answer[]>;
   readonly #maxItems: number;
-  readonly #lingerMs: number;
+  readonly #company: Company | null;
   #waiting: Waiting<Item, Answer>[] = [];
   #flushing = false;
+  /** Ends the wait for company. */
+  #complete: (() => void) | null = null;
 
-  constructor(flush: (items: readonly Item[]) => Promise<readonly Answer[]>, maxItems: number, lingerMs = 0) {
+  constructor(
+    flush: (items: readonly Item[]) => Promise<readonly Answer[]>,
+    maxItems: number,
+    company: Company | null = null,
+  ) {
     this.#flush = flush;
     this.#maxItems = maxItems;
-    this.#lingerMs = lingerMs;
+    this.#company = company;
   }
 
   add(item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
       if (!this.#flushing) void this.#run();
+      else if (this.#isComplete()) this.#complete?.();
     });
   }
 
@@ -30,7 +44,8 @@ export class GroupCommit<Item, Answer> {
     this.#flushing = true;
     while (this.#waiting.length > 0) {
       // What is added in the same turn belongs together.
-      await (this.#lingerMs > 0 ? sleep(this.#lingerMs) : Promise.resolve());
+      await Promise.resolve();
+      if (!this.#isComplete()) await this.#gather(this.#company?.waitMs ?? 0);
       const group = this.#waiting.splice(0, this.#maxItems);
       try {
         const answers = await this.#flush(group.map(({ item }) => item));
@@ -40,6 +55,22 @@ export class GroupCommit<Item, Answer> {
       }
     }
     this.#flushing = false;
+  }
+
+  #isComplete(): boolean {
+    const { length } = this.#waiting;
+    return this.#company === null || length >= this.#company.enough || !this.#company.isExpected(length);
+  }
+
+  #gather(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#complete?.(), waitMs);
+      this.#complete = () => {
+        clearTimeout(timer);
+        this.#complete = null;
+        resolve();
+      };
+    });
   }
 }
 

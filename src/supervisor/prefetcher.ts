@@ -7,8 +7,9 @@ import { Wakeup } from "./wakeup.ts";
 
 /** Work that is held is work that nobody else can do: no more of it than for about so long, milliseconds. */
 const AHEAD_MS = 400;
-/** At most, however short the runs are. */
+/** At most, however short the runs are: for each slot, or for all together where there are few of them. */
 const MOST_PER_SLOT = 16;
+const MOST_AT_LEAST = 64;
 /** A task whose normalizer this process does not have is left to others for so long, seconds. */
 const NOT_OURS_SECONDS = 2;
 const LONGEST_WAIT_SECONDS = 120;
@@ -85,6 +86,8 @@ export class Prefetcher {
   #running = 0;
   /** Told to have come into the queue, and not seen since. */
   #announced = 0;
+  /** As far as is known there is nothing in the queue: looking before anybody says so finds nothing. */
+  #isEmpty = false;
   /** Of a run, milliseconds: a moving average. */
   #runMs = AHEAD_MS;
 
@@ -101,8 +104,14 @@ export class Prefetcher {
     return room >= this.#appetite / 2 ? room : 0;
   }
 
+  /** Whether tasks are being made ready, or are about to be. */
+  get isExpecting(): boolean {
+    return this.#wanted.length + this.#fetching > 0;
+  }
+
   announce(count: number): void {
     this.#announced += count;
+    this.#isEmpty = false;
     this.#refillNow.wake();
   }
 
@@ -115,7 +124,7 @@ export class Prefetcher {
   async used(claim: Claim, runMs: number | null): Promise<void> {
     this.#running -= 1;
     if (runMs !== null) this.#runMs = 0.9 * this.#runMs + 0.1 * runMs;
-    if (this.#held <= this.#appetite / 2) this.#refillNow.wake();
+    if (!this.#isEmpty && this.#held <= this.#appetite / 2) this.#refillNow.wake();
     this.#fetchNow.wake();
     await this.#prefetch.forget(claim.taskId);
   }
@@ -126,8 +135,10 @@ export class Prefetcher {
   }
 
   get #appetite(): number {
-    const perSlot = Math.min(MOST_PER_SLOT, Math.max(1, Math.ceil(AHEAD_MS / Math.max(1, this.#runMs))));
-    return this.#around.slots * (1 + perSlot);
+    const { slots } = this.#around;
+    const most = Math.max(MOST_PER_SLOT, Math.ceil(MOST_AT_LEAST / slots));
+    const perSlot = Math.min(most, Math.max(1, Math.ceil(AHEAD_MS / Math.max(1, this.#runMs))));
+    return slots * (1 + perSlot);
   }
 
   /** Claims that are not yet handed over, and those that are. */
@@ -139,7 +150,10 @@ export class Prefetcher {
     const { queue, drain, pollMs } = this.#around;
     while (!drain.aborted) {
       const limit = this.#appetite - this.#held;
+      if (limit > 0) this.#isEmpty = true;
       const claims = limit > 0 ? await queue.take(limit) : [];
+      // Unless somebody has announced some meanwhile, which may not have been seen.
+      if (claims.length === limit) this.#isEmpty = false;
       this.#announced = claims.length < limit ? 0 : Math.max(0, this.#announced - claims.length);
       const ours = await this.#leaveOthers(claims);
       if (ours.length > 0) {

@@ -2,9 +2,11 @@ import { randomUUID } from "node:crypto";
 
 import type { RunRow } from "../db/sql/insert-runs.ts";
 import type { Outcome } from "../domain/outcome.ts";
+import type { Records } from "../domain/record.ts";
 import type { Run } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
 import type { StoredRun } from "./delivery-plan.ts";
+import { OBJECTS_FIRST, withObjectsText } from "./stored-run.ts";
 import { workerName } from "./worker-name.ts";
 
 /** When a run was, and the how manyeth it was of its task. */
@@ -63,16 +65,16 @@ export function runRow(task: Task, outcome: Outcome, run: Run | null, times: Run
 }
 
 function outputText(objects: string, others: object): string {
-  return `{"objects":${objects},${JSON.stringify(others).slice(1)}`;
+  return `${OBJECTS_FIRST}${objects},${JSON.stringify(others).slice(1)}`;
 }
 
-/** The same as it is read back from what `runRow` wrote. */
+/** The same as it is read back from what `runRow` wrote, `output`. */
 export function freshRun(
   task: Task,
   outcome: Outcome,
   run: Run | null,
-  startedAt: Date,
-  endedAt: Date,
+  { startedAt, endedAt }: Pick<RunTimes, "startedAt" | "endedAt">,
+  output: string | null,
 ): StoredRun {
   return {
     task,
@@ -81,9 +83,15 @@ export function freshRun(
     outcome,
     normalizer: run?.record.normalizer ?? null,
     packageDigest: run?.record.packageDigest ?? null,
-    records:
-      run === null ? null : { ...run.records, rejections: [], rejectionsDropped: 0, recordsRejected: 0 },
+    records: run === null || output === null ? null : freshRecords(run.records, output),
   };
+}
+
+/** The text of the objects is a part of the output's: both take the memory of one. */
+function freshRecords({ objects, objectsJson, ...others }: Records, output: string): Records {
+  const { length } = objectsJson ?? JSON.stringify(objects);
+  const text = output.slice(OBJECTS_FIRST.length, OBJECTS_FIRST.length + length);
+  return withObjectsText({ ...others, rejections: [], rejectionsDropped: 0, recordsRejected: 0 }, text);
 }
 
 /** Null: it is not kept, because it failed, left something out, might depend on what ran before, or is kept already. */

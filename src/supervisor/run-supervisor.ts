@@ -34,7 +34,7 @@ import { Deliverer } from "./deliverer.ts";
 import { deliverySteps, type Destinations } from "./delivery-plan.ts";
 import { type DerivedRawBounds, tooManyRaws } from "./derived-raws.ts";
 import { FreshRuns } from "./fresh-runs.ts";
-import { HeapGrowth } from "./heap-growth.ts";
+import { HeapGrowth, LARGE_OUTPUT_BYTES } from "./heap-growth.ts";
 import { IntakePump } from "./intake-pump.ts";
 import { watchNormalizers } from "./normalizer-watch.ts";
 import { openNormalizers } from "./normalizers.ts";
@@ -134,7 +134,12 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     ...machine,
     catalogue: normalizers,
     ...(config.cacheBytes === 0 ? {} : { results: resultCache(database, options.version, config.cacheMs) }),
-    aroundReading: (bytes, work) => growth.during(bytes, work),
+    aroundReading: (bytes, work) =>
+      growth.during(bytes, async () => {
+        // What the one before it gave is in the database: else there would be one of each slot waiting for it.
+        if (bytes >= LARGE_OUTPUT_BYTES) await supervisor.storeRoom();
+        return work();
+      }),
   };
 
   const common = { boss, claimSeconds: config.claimSeconds, onError };

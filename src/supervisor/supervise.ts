@@ -23,13 +23,17 @@ import { Wakeup } from "./wakeup.ts";
 const CLAIMS_PER_SLOT = 8;
 /** Outputs stored in one transaction. */
 const RUNS_PER_COMMIT = 64;
-/** Results that come together within so long are stored together, milliseconds. The slots go on meanwhile. */
-const GATHER_MS = 20;
+/**
+ * Results that come within so long are stored together, milliseconds, and no more than are many enough: what a
+ * transaction costs, it then costs once for as many whether one process does all tasks or several share them. The slots go on meanwhile.
+ */
+const GATHER_MS = 40;
+const GATHER_RUNS = 16;
 /** Runs that are over and not stored yet: so many for each slot, and so much of them in memory. */
 const UNSTORED_PER_SLOT = 16;
 const UNSTORED_BYTES = 8 * 1024 * 1024;
-/** Tasks that are ready together are begun in one statement, milliseconds. */
-const GATHER_STARTS_MS = 3;
+/** Tasks that are ready within so long are begun in one statement, milliseconds. */
+const GATHER_STARTS_MS = 10;
 /** Runs that take longer gain nothing from being begun ahead, milliseconds. */
 const SHORT_RUN_MS = 50;
 const LONGEST_RETRY_SECONDS = 300;
@@ -103,7 +107,13 @@ export class Supervisor {
         return claims.map((claim) => started.get(claim) ?? null);
       },
       RUNS_PER_COMMIT,
-      prefetch === undefined ? 0 : GATHER_STARTS_MS,
+      prefetch === undefined
+        ? null
+        : {
+            waitMs: GATHER_STARTS_MS,
+            enough: GATHER_RUNS,
+            isExpected: () => this.#prefetcher?.isExpecting === true,
+          },
     );
     this.#unstored = new Backlog({ items: UNSTORED_PER_SLOT * options.slots, bytes: UNSTORED_BYTES }, () => {
       this.#failure.abort();
@@ -114,7 +124,15 @@ export class Supervisor {
         return settlements.map((settlement) => stored.has(settlement));
       },
       RUNS_PER_COMMIT,
-      prefetch === undefined ? 0 : GATHER_MS,
+      prefetch === undefined
+        ? null
+        : {
+            waitMs: GATHER_MS,
+            enough: GATHER_RUNS,
+            // The slot that this run was in is one.
+            isExpected: () =>
+              this.#busy > 1 || this.#window.size > 0 || this.#prefetcher?.isExpecting === true,
+          },
     );
     this.#prefetcher =
       prefetch === undefined
@@ -138,6 +156,11 @@ export class Supervisor {
 
   get busy(): number {
     return this.#busy;
+  }
+
+  /** Resolves when what waits to be stored is no more than may. @throws the database's error */
+  storeRoom(): Promise<void> {
+    return this.#unstored.room();
   }
 
   /** So many tasks were added to the queue just now. */
@@ -259,7 +282,10 @@ export class Supervisor {
     const retryAfterSeconds = starts < maxStarts ? retryDelay(outcome, starts) : null;
     const overMs = performance.now();
     const elapsedMs = overMs - startedMs;
-    return { claim, task, outcome, run, starts, queuedAtMs, retryAfterSeconds, startedAt, elapsedMs, overMs };
+    return this.#finish(
+      { claim, task, outcome, starts, queuedAtMs, retryAfterSeconds, startedAt, elapsedMs, overMs },
+      run,
+    );
   }
 
   async #runSafely(task: Task, signal: AbortSignal): Promise<Ended> {
@@ -274,31 +300,44 @@ export class Supervisor {
   /** It will never be ready: its failure is its outcome. */
   async #failUnbegun(claim: Claim, task: Task, queuedAtMs: number, error: unknown): Promise<void> {
     const at = { queuedAtMs, startedAt: new Date(), elapsedMs: 0, overMs: performance.now() };
-    await this.#store({ claim, task, ...failureOf(error), starts: 0, retryAfterSeconds: null, ...at });
+    const { outcome, run } = failureOf(error);
+    await this.#store(this.#finish({ claim, task, outcome, starts: 0, retryAfterSeconds: null, ...at }, run));
+  }
+
+  /** From here on what the run gave is text: as objects it would take several times the memory until it is stored. */
+  #finish(ended: Omit<Finished, "row" | "run">, run: Run | null): Finished {
+    const { task, outcome, starts, startedAt, elapsedMs, overMs } = ended;
+    const times = { starts, startedAt, endedAt: new Date(startedAt.getTime() + elapsedMs), overMs };
+    const row = runRow(task, outcome, run, times);
+    if (ended.retryAfterSeconds === null) {
+      this.#options.fresh?.put(row.id, freshRun(task, outcome, run, times, row.output), bytesOf(row));
+    }
+    return { ...ended, row, run: run === null ? null : withoutRecords(run) };
   }
 
   /** Resolves when there is room for the next one; it is stored in the background. */
   #store(finished: Finished): Promise<void> {
-    const { task, outcome, run, elapsedMs } = finished;
-    const { starts, startedAt, overMs } = finished;
-    const endedAt = new Date(startedAt.getTime() + elapsedMs);
-    const row = runRow(task, outcome, run, { starts, startedAt, endedAt, overMs });
-    const bytes = row.document.length + (row.output?.length ?? 0);
-    if (finished.retryAfterSeconds === null) {
-      this.#options.fresh?.put(row.id, freshRun(task, outcome, run, startedAt, endedAt), bytes);
-    }
-    return this.#unstored.add(bytes, this.#storeRow(finished, row));
+    return this.#unstored.add(bytesOf(finished.row), this.#storeRow(finished));
   }
 
-  async #storeRow(finished: Finished, row: RunRow): Promise<void> {
-    const { claim, task, outcome, run, retryAfterSeconds, queuedAtMs, elapsedMs } = finished;
+  async #storeRow({
+    claim,
+    task,
+    outcome,
+    run,
+    row,
+    retryAfterSeconds,
+    queuedAtMs,
+    startedAt,
+    elapsedMs,
+  }: Finished): Promise<void> {
     const stored = await this.#settlements.add({ claim, run: row, retryAfterSeconds });
     if (!stored) {
       this.#options.fresh?.forget(row.id);
       this.#options.onEvent({ type: "refused", task });
       return;
     }
-    const times = { queuedAtMs, startedMs: finished.startedAt.getTime(), storedMs: Date.now(), elapsedMs };
+    const times = { queuedAtMs, startedMs: startedAt.getTime(), storedMs: Date.now(), elapsedMs };
     this.#options.onEvent({
       type: "finished",
       task,
@@ -316,9 +355,13 @@ interface Ended {
   readonly run: Run | null;
 }
 
-interface Finished extends Ended {
+interface Finished {
   readonly claim: Claim;
   readonly task: Task;
+  readonly outcome: Outcome;
+  readonly run: Pick<Run, "record" | "cacheKey"> | null;
+  /** As it is stored. */
+  readonly row: RunRow;
   readonly starts: number;
   readonly queuedAtMs: number;
   readonly retryAfterSeconds: number | null;
@@ -326,6 +369,14 @@ interface Finished extends Ended {
   readonly elapsedMs: number;
   /** When it was, by `performance.now()`. */
   readonly overMs: number;
+}
+
+function withoutRecords({ record, cacheKey }: Run): NonNullable<Finished["run"]> {
+  return cacheKey === undefined ? { record } : { record, cacheKey };
+}
+
+function bytesOf({ document, output }: RunRow): number {
+  return document.length + (output?.length ?? 0);
 }
 
 /** What came before the slot goes into the run's record, too. */

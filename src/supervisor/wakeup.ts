@@ -9,6 +9,11 @@ export class Wakeup {
     for (const resume of this.#waiting) resume();
   }
 
+  /** What it was told until now is being seen to. */
+  clear(): void {
+    this.#told = false;
+  }
+
   /** Until it is told, `ms` have passed, or the signal aborts. Never rejects. */
   wait(ms: number, signal: AbortSignal): Promise<void> {
     if (this.#told || signal.aborted) {

@@ -8,9 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Client } from "pg";
 
+import { SMALL_OUTPUT_BYTES } from "../../src/db/sql/take-up-deliveries.ts";
 import { eventually } from "../fixtures/eventually.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../fixtures/postgres-server.ts";
-import { hostname, superviseWorld } from "../fixtures/supervise-world.ts";
+import { hostname, NETWORK, SOURCE, superviseWorld } from "../fixtures/supervise-world.ts";
 
 const PUPPET = new URL("../fixtures/normalizers/puppet", import.meta.url).pathname;
 
@@ -161,6 +162,32 @@ function several(database: () => Promise<string | null>): void {
       ids.map(here.status),
       ids.map(() => "completed"),
     );
+  });
+
+  test("large outputs that waited are delivered whole by who comes after, without the scanned object", async () => {
+    const first = await here.start();
+    here.mock.addFault("octopoes", { kind: "reset" });
+    const many = 1500;
+    const ids = Array.from({ length: 4 }, () => here.add({ hostnames: many, yield: [NETWORK] }));
+    await eventually("all wait", async () => {
+      const rows = await query<{ bytes: number }>(
+        `select octet_length(output.document::text) as bytes
+         from whiskers.task join whiskers.run on run.task_id = task.id join whiskers.output on output.run_id = run.id
+         where task.state = 'delivering' and task.id = any ($1)`,
+        [ids],
+      );
+      return rows.filter(({ bytes }) => bytes > SMALL_OUTPUT_BYTES).length === ids.length;
+    });
+    await first.kill();
+    here.mock.clearFaults();
+    await here.start();
+    await here.final(...ids);
+    for (const id of ids) {
+      assert.equal(here.status(id), "completed");
+      const observed = here.observed(id);
+      assert.deepEqual([observed.length, observed.includes(SOURCE)], [many, false]);
+      assert.equal(new Set(observed).size, many);
+    }
   });
 
   test("§10.22 a package that is put into a folder of packages is run without a restart", async () => {

@@ -63,10 +63,25 @@ export interface FinishedTask {
   readonly record: RunRecord | null;
 }
 
-export function finishedTask(planned: PlannedTask, outcome: Outcome, run: Run | null): FinishedTask {
-  const objects = outcome.status === "succeeded" ? (run?.records.objects ?? []) : [];
+/** What one run found. */
+export interface Found {
+  readonly objects: number;
+  readonly findings: number;
+}
+
+export function foundIn({ outcome, records }: Run): Found {
+  const objects = outcome.status === "succeeded" ? records.objects : [];
   const findings = objects.filter(({ object_type: type }) => type === "Finding").length;
-  return { planned, outcome, objects: objects.length - findings, findings, record: run?.record ?? null };
+  return { objects: objects.length - findings, findings };
+}
+
+export function finishedTask(
+  planned: PlannedTask,
+  outcome: Outcome,
+  record: RunRecord | null,
+  found: Found = { objects: 0, findings: 0 },
+): FinishedTask {
+  return { planned, outcome, ...found, record };
 }
 
 export function summarise(

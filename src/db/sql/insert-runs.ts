@@ -39,15 +39,33 @@ export async function insertRuns(connection: Connection, runs: readonly RunRow[]
   await keepOutputs(connection, runs);
 }
 
+/** Of outputs in one statement: the driver of the database makes one message of it, which takes as much memory again. */
+const MOST_LENGTH = 4 * 1024 * 1024;
+
 /** Each is a value of its own: in an array every quote of it would be escaped here and read again there. */
 async function insertOutputs(connection: Connection, runs: readonly RunRow[]): Promise<void> {
-  const values = runs.flatMap(({ id, output }) => (output === null ? [] : [id, output]));
-  if (values.length === 0) return;
-  const rows = Array.from(
-    { length: values.length / 2 },
-    (_row, index) => `($${2 * index + 1}::uuid, $${2 * index + 2}::json)`,
-  );
-  await connection.query(`insert into whiskers.output (run_id, document) values ${rows.join(", ")}`, values);
+  let values: string[] = [];
+  let length = 0;
+  const insert = async (): Promise<void> => {
+    if (values.length === 0) return;
+    const rows = Array.from(
+      { length: values.length / 2 },
+      (_row, index) => `($${2 * index + 1}::uuid, $${2 * index + 2}::json)`,
+    );
+    await connection.query(
+      `insert into whiskers.output (run_id, document) values ${rows.join(", ")}`,
+      values,
+    );
+    values = [];
+    length = 0;
+  };
+  for (const { id, output } of runs) {
+    if (output === null) continue;
+    if (length > 0 && length + output.length > MOST_LENGTH) await insert();
+    values.push(id, output);
+    length += output.length;
+  }
+  await insert();
 }
 
 /** Under a key that is there already the earlier one stays. */

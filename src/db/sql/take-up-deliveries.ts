@@ -14,12 +14,18 @@ export interface TakenUp {
   readonly taskAgeMs: number;
   /** A person had the task done again. */
   readonly retried: boolean;
-  /** As `insertRuns` stored them; null: the run is known here. */
+  /** As `insertRuns` stored it; null: the run is known here. */
   readonly run: unknown;
-  readonly output: unknown;
+  /** Bytes of its output; null: it has none. */
+  readonly outputBytes: number | null;
+  /** As `insertRuns` stored it; null: it has none, the run is known here, or it is large and has to be read by itself. */
+  readonly output: string | null;
   /** Names of the steps that were made before. */
   readonly steps: readonly string[];
 }
+
+/** Larger outputs are not read for many deliveries at once. */
+export const SMALL_OUTPUT_BYTES = 64 * 1024;
 
 /** Takes up deliveries that are not settled: whoever took them up before can write no more. */
 export async function takeUpDeliveries(
@@ -44,7 +50,13 @@ export async function takeUpDeliveries(
        case when run_id = any ($2::uuid[]) then null
          else (select document from whiskers.run where run.id = run_id) end as run,
        case when run_id = any ($2::uuid[]) then null
-         else (select document from whiskers.output where output.run_id = delivery.run_id) end as output,
+         else (select octet_length(document::text) from whiskers.output where output.run_id = delivery.run_id)
+         end as "outputBytes",
+       case when run_id = any ($2::uuid[]) then null
+         else (
+           select document::text from whiskers.output
+           where output.run_id = delivery.run_id and octet_length(document::text) <= ${SMALL_OUTPUT_BYTES}
+         ) end as output,
        array (select step from whiskers.delivery_step where delivery_step.task_id = delivery.task_id) as steps`,
     [taskIds, knownRuns],
   );
