@@ -77,6 +77,8 @@ export function containerSettings(parts: ContainerParts): unknown {
     AttachStdout: true,
     AttachStderr: true,
     Tty: false,
+    // Before Podman removes what runs it asks it to end, for ten seconds.
+    ...(parts.isPodman ? { StopTimeout: 0 } : {}),
     HostConfig: {
       ...(parts.runtime === null ? {} : { Runtime: parts.runtime }),
       NetworkMode: "none",

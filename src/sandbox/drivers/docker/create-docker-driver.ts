@@ -23,8 +23,6 @@ export interface DockerOptions {
   readonly host?: string | null | undefined;
   /** A runtime of the engine's (`runc`, `runsc`, `kata`); null or not given: its default. */
   readonly runtime?: string | null | undefined;
-  /** Podman's service is used too, which loses output now and then; when not given it is refused. For tests of it. */
-  readonly podman?: boolean;
   /** Where programs of this machine are looked for; the PATH when not given. */
   readonly searchPath?: string | undefined;
 }

@@ -7,10 +7,15 @@ import { isObject, messageOf } from "../../../domain/unknown.ts";
 
 /** Every engine of Docker 20.10 (2020) or later speaks this version of its API, and Podman does since 3. */
 const API = "/v1.41";
+/** Podman's own, below /libpod. */
+const LIBPOD_API = "/v4.0.0";
 /** An answer that is larger is none that we asked for. */
 const ANSWER_MAX_BYTES = 16 * 1024 * 1024;
 /** For everything but what waits by its nature: an engine that is busy takes seconds, one that hangs for ever. */
 const TIMEOUT_MS = 30_000;
+
+const STREAM_NAMES = ["stdin", "stdout", "stderr"] as const;
+export type StreamName = (typeof STREAM_NAMES)[number];
 
 export interface EngineRequest {
   readonly query?: Readonly<Record<string, string>>;
@@ -77,11 +82,12 @@ export class Engine {
     }
   }
 
-  /** A connection whose bytes are the container's streams from now on. @throws EngineError */
-  async attach(container: string): Promise<Duplex> {
+  /** A connection whose bytes are these streams of the container's from now on. @throws EngineError */
+  async attach(container: string, streams: readonly StreamName[]): Promise<Duplex> {
     const path = `/containers/${container}/attach`;
+    const wanted = STREAM_NAMES.map((name) => [name, streams.includes(name) ? "1" : "0"]);
     try {
-      return await this.#upgrade(target(path, { stream: "1", stdin: "1", stdout: "1", stderr: "1" }));
+      return await this.#upgrade(target(path, { stream: "1", ...Object.fromEntries(wanted) }));
     } catch (error) {
       throw asEngineError(error, "POST", path);
     }
@@ -153,7 +159,8 @@ async function refusalOf(answer: IncomingMessage): Promise<unknown> {
 
 function target(path: string, query: EngineRequest["query"] = {}): string {
   const search = new URLSearchParams(query).toString();
-  return `${API}${path}${search === "" ? "" : `?${search}`}`;
+  const api = path.startsWith("/libpod/") ? LIBPOD_API : API;
+  return `${api}${path}${search === "" ? "" : `?${search}`}`;
 }
 
 function bodyOf({ json, tar }: EngineRequest): {

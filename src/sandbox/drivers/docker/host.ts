@@ -104,8 +104,6 @@ export async function setUp(options: DockerOptions): Promise<SetUp> {
 async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
   const about = await describeEngine(engine, options.runtime ?? null);
   if ("reason" in about) return { available: false, ...about };
-  if (about.isPodman && options.podman !== true)
-    return { available: false, reason: `${about.version}: ${PODMAN_LOSES}`, remedy: INSTEAD_OF_PODMAN };
   await mkdir(options.stateDirectory, { recursive: true });
   await reap(engine, options.stateDirectory);
   const base = await baseOf(engine, about, options);
@@ -123,10 +121,6 @@ async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
   return { available: false, reason: `${about.version}: ${reason}`, remedy: "See docs/runtimes/docker.md." };
 }
 
-/** Of a command that prints and ends, nothing would then look like nothing found. */
-const PODMAN_LOSES = "now and then Podman loses what a guest prints just before it ends";
-const INSTEAD_OF_PODMAN =
-  "Use the runtime `oci`, which needs no engine, or Docker's engine. docs/runtimes/docker.md says what was found.";
 /** Docker's words, Podman's, Docker Desktop's, and ours. */
 const FILES_UNSEEN =
   /source path does not exist|no such file or directory|mounts denied|does not see its files/iu;

@@ -10,12 +10,15 @@ import type { GuestCommand } from "../../guest-command.ts";
 import { INSIDE } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import { pathsInside } from "../../view/paths-inside.ts";
+import { attachStreams } from "./attach-streams.ts";
 import { containerSettings } from "./container-settings.ts";
 import { FILES_FOLDER } from "./copied-filesystem.ts";
 import { EngineError } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import type { Host } from "./host.ts";
 import { labelsOf } from "./owner.ts";
+import { findMonitor, untilMonitorEnded } from "./podman-monitor.ts";
+import type { Monitor } from "./podman-monitor.ts";
 import type { PreparedPackage } from "./prepare.ts";
 import { removeContainer } from "./reap.ts";
 import { DockerSandbox } from "./sandbox.ts";
@@ -50,9 +53,11 @@ export async function launchSandbox(
   const id = host.ids.take();
   const folder = path.join(host.stateDirectory, name);
   let container: string | null = null;
+  let monitor: Monitor | null = null;
   const release = async (): Promise<void> => {
     try {
       if (container !== null) await removeContainer(engine, container);
+      if (monitor !== null) await untilMonitorEnded(monitor);
     } finally {
       if (request.files.length > 0) await rm(folder, { recursive: true, force: true });
       host.ids.release(id);
@@ -75,8 +80,8 @@ export async function launchSandbox(
     };
     container = await create(name, settings, filesystem, host);
     if (sent.length > 0) await sendFiles(engine, container, sent);
-    const connection = await engine.attach(container);
-    connection.pause();
+    const streams = await attachStreams(engine, container, host.isPodman);
+    monitor = host.isPodman ? await findMonitor(engine, container) : null;
     await engine.ask("POST", `/containers/${container}/start`, { timeoutMs: request.limits.startMs });
     return new DockerSandbox({
       id: name,
@@ -85,7 +90,8 @@ export async function launchSandbox(
       engine,
       events: host.events,
       container,
-      connection,
+      streams,
+      isPodman: host.isPodman,
       cgroup: host.cgroups?.(container) ?? null,
       release,
     });

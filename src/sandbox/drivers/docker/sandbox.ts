@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { Duplex, Readable, Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
@@ -7,19 +7,18 @@ import { isObject, messageOf } from "../../../domain/unknown.ts";
 import type { CgroupView } from "../../cgroup/cgroup.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { signalOfStatus } from "../signals.ts";
+import type { Attached } from "./attach-streams.ts";
 import { demultiplex } from "./demultiplex.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineEvents } from "./engine-events.ts";
 import { CgroupMeter, StatsMeter } from "./meter.ts";
 import type { Meter } from "./meter.ts";
+import { waitUntilEnded } from "./wait-until-ended.ts";
 
 /** Between two looks whether the kernel has ended a process for its memory, milliseconds. */
 const OOM_LOOK_MS = 100;
 /** The engine tells who sent a signal on another connection than what came of it: milliseconds. */
 const EVENT_WAIT_MS = 50;
-
-/** Between two looks of Podman at what is waited for: of itself it takes a quarter of a second. Docker's engine knows at once. */
-const PODMAN_LOOK = "25ms";
 
 export interface SandboxParts {
   readonly id: string;
@@ -29,8 +28,8 @@ export interface SandboxParts {
   readonly events: EngineEvents;
   /** Id of a container that was started. */
   readonly container: string;
-  /** The container's streams. */
-  readonly connection: Duplex;
+  readonly streams: Attached;
+  readonly isPodman: boolean;
   /** Null: not for us to see. */
   readonly cgroup: CgroupView | null;
   /** Removes the container and all else; called once, when it has ended. */
@@ -58,15 +57,15 @@ export class DockerSandbox implements Sandbox {
   #closed: Promise<void> | null = null;
 
   constructor(parts: SandboxParts) {
-    const { connection, engine, events, container, cgroup } = parts;
+    const { streams, engine, events, container, cgroup } = parts;
     this.id = parts.id;
     this.container = container;
     this.runtime = parts.runtime;
     this.protections = parts.protections;
     this.#parts = parts;
-    this.input = connection;
-    connection.on("error", () => {});
-    const { output, errors } = demultiplex(connection);
+    this.input = streams.input;
+    for (const stream of Object.values(streams)) stream.on("error", () => {});
+    const { output, errors } = demultiplex(streams.output);
     this.output = output;
     this.errors = errors;
     this.#meter = cgroup === null ? new StatsMeter(engine, container) : new CgroupMeter(cgroup);
@@ -76,7 +75,7 @@ export class DockerSandbox implements Sandbox {
     this.#timer.unref();
     this.#look();
     // The last moment that it can be measured in: what it was goes with it.
-    connection.once("end", () => {
+    streams.output.once("end", () => {
       this.#look();
     });
     events.listen(container, {
@@ -114,7 +113,7 @@ export class DockerSandbox implements Sandbox {
     this.#meter.kill();
     await this.#parts.release();
     await this.ended;
-    this.input.destroy();
+    for (const stream of Object.values(this.#parts.streams)) stream.destroy();
     this.output.destroy();
     this.errors.destroy();
   }
@@ -132,12 +131,9 @@ export class DockerSandbox implements Sandbox {
   }
 
   async #end(): Promise<Ending> {
-    const { engine, events, container } = this.#parts;
+    const { engine, events, container, isPodman } = this.#parts;
     try {
-      const path = `/containers/${container}/wait`;
-      const query = { condition: "not-running", interval: PODMAN_LOOK };
-      const answer = await engine.ask("POST", path, { query, timeoutMs: Infinity });
-      const status = isObject(answer) ? numberOf(answer["StatusCode"]) : null;
+      const status = await waitUntilEnded(engine, container, isPodman);
       return await this.#judge(status);
     } catch (error) {
       // With it went every other way to end what it runs.
@@ -186,8 +182,4 @@ export async function stateOf(
 ): Promise<Readonly<Record<string, unknown>> | null> {
   const answer = await engine.ask("GET", `/containers/${container}/json`);
   return isObject(answer) && isObject(answer["State"]) ? answer["State"] : null;
-}
-
-function numberOf(value: unknown): number | null {
-  return typeof value === "number" ? value : null;
 }
