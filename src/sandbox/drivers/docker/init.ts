@@ -6,10 +6,11 @@ import path from "node:path/posix";
  * The first process of a container, as a script of the shell that is copied into its image. The kernel keeps
  * signals that end a process from the first one of a pid namespace, so that a guest that was the first could not
  * end by one. It passes SIGTERM on to all others, waits for what they leave behind, and ends as the guest ended.
- * The guest gets its descriptors, and this keeps none of them. A signal cuts `wait` short, which then has to be
- * asked again; of what it has told already it knows nothing, and says 127.
+ * The guest gets its descriptors, and this keeps none of them; of what an engine adds to the environment it gets
+ * nothing. A signal cuts `wait` short, which then has to be asked again; of what it has told already it knows nothing,
+ * and says 127.
  */
-export const INIT_SCRIPT = `unset HOSTNAME
+export const INIT_SCRIPT = `unset HOSTNAME TERM container
 exec 3<&0
 trap 'asked=1; kill -s TERM -- -1' TERM
 (exec "$@" <&3 3<&-) &

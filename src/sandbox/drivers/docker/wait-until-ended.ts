@@ -13,7 +13,7 @@ export async function waitUntilEnded(
   isPodman: boolean,
 ): Promise<number | null> {
   if (isPodman) {
-    // By its own API: as Docker's, it looks again every nanosecond in versions before 4.5, with all of a processor for each.
+    // By its own API: as Docker's, it looks again every nanosecond in versions before 4.6, with all of a processor for each.
     const query = { condition: "exited", interval: PODMAN_LOOK };
     const answer = await engine.ask("POST", `/libpod/containers/${container}/wait`, {
       query,
