@@ -70,8 +70,8 @@ export type SetUp =
   | { readonly available: false; readonly reason: string; readonly remedy: string };
 
 const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** An engine that is asked what it is answers at once, or does not work. */
-const HELLO_TIMEOUT_MS = 5000;
+/** Docker's engine knows at once what it is. Podman runs half a dozen programs to say it: ten seconds on a busy machine. */
+const HELLO_TIMEOUT_MS = 20_000;
 /** The init, and the shell that starts it or the guest. */
 const INIT_PROCESSES = 2;
 /** Threads of a kernel of its own, and what it has for every thread of the guest. */
@@ -157,8 +157,9 @@ async function describeEngine(
   engine: Engine,
   runtime: string | null,
 ): Promise<About | { readonly reason: string; readonly remedy: string }> {
-  const version = record(await engine.ask("GET", "/version", { timeoutMs: HELLO_TIMEOUT_MS }));
-  const info = record(await engine.ask("GET", "/info", { timeoutMs: HELLO_TIMEOUT_MS }));
+  const ask = async (path: string): Promise<Readonly<Record<string, unknown>>> =>
+    record(await engine.ask("GET", path, { timeoutMs: HELLO_TIMEOUT_MS }));
+  const [version, info] = await Promise.all([ask("/version"), ask("/info")]);
   const components = list(version["Components"]).map(record);
   const isPodman = components.some(({ Name: name }) => String(name).startsWith("Podman"));
   const runtimes = Object.keys(record(info["Runtimes"]));
