@@ -14,8 +14,7 @@ const ANSWER_MAX_BYTES = 16 * 1024 * 1024;
 /** For everything but what waits by its nature: an engine that is busy takes seconds, one that hangs for ever. */
 const TIMEOUT_MS = 30_000;
 
-const STREAM_NAMES = ["stdin", "stdout", "stderr"] as const;
-export type StreamName = (typeof STREAM_NAMES)[number];
+type StreamName = "stdin" | "stdout" | "stderr";
 
 export interface EngineRequest {
   readonly query?: Readonly<Record<string, string>>;
@@ -85,9 +84,10 @@ export class Engine {
   /** A connection whose bytes are these streams of the container's from now on. @throws EngineError */
   async attach(container: string, streams: readonly StreamName[]): Promise<Duplex> {
     const path = `/containers/${container}/attach`;
-    const wanted = STREAM_NAMES.map((name) => [name, streams.includes(name) ? "1" : "0"]);
+    const wanted = (name: StreamName): string => (streams.includes(name) ? "1" : "0");
+    const query = { stdin: wanted("stdin"), stdout: wanted("stdout"), stderr: wanted("stderr") };
     try {
-      return await this.#upgrade(target(path, { stream: "1", ...Object.fromEntries(wanted) }));
+      return await this.#upgrade(target(path, { stream: "1", ...query }));
     } catch (error) {
       throw asEngineError(error, "POST", path);
     }

@@ -157,8 +157,8 @@ async function describeEngine(
   engine: Engine,
   runtime: string | null,
 ): Promise<About | { readonly reason: string; readonly remedy: string }> {
-  const ask = async (path: string): Promise<Readonly<Record<string, unknown>>> =>
-    record(await engine.ask("GET", path, { timeoutMs: HELLO_TIMEOUT_MS }));
+  const ask = async (what: string): Promise<Readonly<Record<string, unknown>>> =>
+    record(await engine.ask("GET", what, { timeoutMs: HELLO_TIMEOUT_MS }));
   const [version, info] = await Promise.all([ask("/version"), ask("/info")]);
   const components = list(version["Components"]).map(record);
   const isPodman = components.some(({ Name: name }) => String(name).startsWith("Podman"));

@@ -64,7 +64,7 @@ export class DockerSandbox implements Sandbox {
     this.protections = parts.protections;
     this.#parts = parts;
     this.input = streams.input;
-    for (const stream of Object.values(streams)) stream.on("error", () => {});
+    for (const stream of [streams.input, streams.output]) stream.on("error", () => {});
     const { output, errors } = demultiplex(streams.output);
     this.output = output;
     this.errors = errors;
@@ -113,7 +113,8 @@ export class DockerSandbox implements Sandbox {
     this.#meter.kill();
     await this.#parts.release();
     await this.ended;
-    for (const stream of Object.values(this.#parts.streams)) stream.destroy();
+    this.input.destroy();
+    this.#parts.streams.output.destroy();
     this.output.destroy();
     this.errors.destroy();
   }
