@@ -23,6 +23,7 @@ import { isStaleSandbox } from "../../src/sandbox/cgroup/owner.ts";
 import { jailsIn } from "../../src/sandbox/drivers/microvm/firecracker/jail.ts";
 import { findFirecracker } from "../../src/sandbox/drivers/microvm/firecracker/find-firecracker.ts";
 import type { RunningMachine } from "../../src/sandbox/drivers/microvm/monitor.ts";
+import { probeMachine } from "../../src/sandbox/drivers/microvm/probe-machine.ts";
 import { provideSnapshot } from "../../src/sandbox/drivers/microvm/snapshots.ts";
 import { reap } from "../../src/sandbox/drivers/microvm/reap.ts";
 import { setUp } from "../../src/sandbox/drivers/microvm/set-up.ts";
@@ -119,6 +120,12 @@ suite("Firecracker as monitor: the stand-in", linux, () => {
     assert.match(runtimeError ?? "", /^Firecracker 1\.16\.1: the machine did not boot in time: its kernel/u);
     const file = /its console: (\S+)$/u.exec(runtimeError ?? "")?.[1] ?? "";
     assert.match(readFileSync(file, "utf8"), /Linux version/u);
+  });
+
+  test("a machine that is looked at and does not come up is not said to have booted", async () => {
+    const probed = await probeMachine(await fakeHost("deaf"), 400);
+    assert.ok(!probed.works);
+    assert.match(probed.reason, /^Firecracker 1\.16\.1: the machine did not boot in time: its kernel/u);
   });
 
   test("a machine is saved, and goes on in another process as often as it is asked to", async () => {

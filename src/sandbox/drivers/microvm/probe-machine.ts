@@ -21,6 +21,8 @@ export type Probed =
   | { readonly works: false; readonly reason: string };
 
 const OUTPUT_MAX_CHARS = 64 * 1024;
+/** From the deadline of a boot until what is known of its end: else a machine that never came would be said to have booted. */
+const TOLD_MS = 5000;
 const SCRIPT = `
 while read -r line; do echo "status $line"; done </proc/self/status
 while read -r line; do echo "net $line"; done </proc/net/dev
@@ -53,7 +55,7 @@ export async function probeMachine(host: MicrovmHost, deadlineMs: number): Promi
     try {
       const said = new Tail(sandbox.output, OUTPUT_MAX_CHARS);
       const complaint = new Tail(sandbox.errors, OUTPUT_MAX_CHARS);
-      const ending = await within(deadlineMs, sandbox.ended, null);
+      const ending = await within(deadlineMs + TOLD_MS, sandbox.ended, null);
       if (said.text.trimEnd().endsWith("end")) return { works: true, facts: collect(said.text) };
       const why = ending?.runtimeError ?? `a machine booted, and a trivial guest did not work in it`;
       return { works: false, reason: [why, complaint.text.trim()].filter(Boolean).join(": ") };
