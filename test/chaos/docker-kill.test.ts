@@ -21,6 +21,8 @@ const isAsked = process.env["WHISKERS_TEST_KILLS"] !== undefined;
 const AT_ONCE = 10;
 /** From the moment that it begins to run, milliseconds: before, in and after making, starting and removing. */
 const LIVES_MS = 2000;
+/** On a busy machine Podman takes half a minute to say what it is and to run a first guest. */
+const READY_TIMEOUT_MS = 120_000;
 const RUNNER = path.resolve(import.meta.dirname, "../fixtures/docker-runner.ts");
 
 interface TestedEngine {
@@ -85,7 +87,8 @@ async function killAndLook(tested: TestedEngine, t: TestContext): Promise<void> 
       let said = "";
       runner.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
       const over = once(runner, "close");
-      await eventually("the runner is ready", () => said.includes("ready") || runner.exitCode !== null);
+      const isReady = (): boolean => said.includes("ready") || runner.exitCode !== null;
+      await eventually("the runner is ready", isReady, READY_TIMEOUT_MS);
       await delay(Math.random() * LIVES_MS);
       runner.kill("SIGKILL");
       await over;
