@@ -125,7 +125,7 @@ export function judgeRest({
 /** What two supervisors on the same cores do, as a share of what one does. */
 const LEAST_SHARE_OF_TWO = 0.9;
 
-/** What is promised about several supervisors. */
+/** Without a number: what several supervisors are to reach. */
 export function judgePipeline(rows: readonly PipelineRow[]): readonly Verdict[] {
   const row = (name: string): PipelineRow | undefined => rows.find((one) => one.name === name);
   return (["reuse", "fork"] as const).flatMap((state) => {
@@ -135,7 +135,7 @@ export function judgePipeline(rows: readonly PipelineRow[]): readonly Verdict[] 
       if (one === undefined || two === undefined) return [];
       const share = two.tasksPerSecond.p50 / one.tasksPerSecond.p50;
       return {
-        promise: `S14 two supervisors of ${slots} slots (${state}) do at least ${LEAST_SHARE_OF_TWO} of what one of 4 does on the same cores`,
+        promise: `two supervisors of ${slots} slots (${state}) do at least ${LEAST_SHARE_OF_TWO} of what one of 4 does on the same cores`,
         measured: `${share.toFixed(2)} (${two.tasksPerSecond.p50.toFixed(0)} and ${one.tasksPerSecond.p50.toFixed(0)} a second)`,
         kept: share >= LEAST_SHARE_OF_TWO,
       };

@@ -1,9 +1,10 @@
 /**
- * Where the pipeline's time goes: `node bench/throughput.ts objects|memory|second|cached|profile|large-profile [--rounds N] [--tasks N] [--save]
+ * Where the pipeline's time goes: `node bench/throughput.ts objects|memory|hand-over|second|cached|profile|large-profile [--rounds N] [--tasks N] [--save]
  * [--svg FILE]`.
  *
  * - `objects`: outputs of 100,000 objects, through to mock-openkat
  * - `memory`: the most that is resident, by slots and by objects of an output
+ * - `hand-over`: a raw file of 100 MB to a guest, beside what a task of one costs in all
  * - `second`: one supervisor and two on the same two cores, in turns
  * - `cached`: a normalizer under fork, run and taken from the cache, in turns
  * - `profile`, `large-profile`: which functions of the supervisor the processor's time goes to
@@ -17,6 +18,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
+import { openStages } from "../src/cli/open-stages.ts";
+import { readSettings } from "../src/config/settings.ts";
+import { type LargeRaw, measureLargeRaw } from "./measure-large-raw.ts";
 import { measureSupervise, type SuperviseBench, type SuperviseFigures } from "./measure-supervise.ts";
 import { phasesChart } from "./phases-chart.ts";
 import { saveResult } from "./save-result.ts";
@@ -81,7 +85,7 @@ async function measure(what: string): Promise<void> {
     case "memory": {
       // The most of all rounds: what it may take is what counts.
       for (const [slots, objects] of MEMORY) {
-        const bench = { ...LARGE, slots, warmUp: slots, tasks: 12, raw: `${objects}\n` };
+        const bench = { ...LARGE, slots, warmUp: 2, tasks: objects > OBJECTS ? 5 : 14, raw: `${objects}\n` };
         let peakBytes = 0;
         for (let round = 0; round < rounds; round += 1)
           peakBytes = Math.max(peakBytes, (await measureSupervise(bench)).memory.peakBytes);
@@ -92,6 +96,21 @@ async function measure(what: string): Promise<void> {
           peakBytes,
         });
       }
+      return;
+    }
+    case "hand-over": {
+      const home = mkdtempSync(path.join(tmpdir(), "whiskers-bench-home-"));
+      const settings = readSettings({ WHISKERS_HOME: home });
+      await using stages = openStages(settings, () => Promise.reject(new Error("nothing is fetched")));
+      const measured: LargeRaw[] = [];
+      for (let round = 0; round < rounds; round += 1) {
+        const drivers = stages.runtimes.drivers.slice(0, 1);
+        measured.push(await measureLargeRaw({ drivers, home, megabytes: 100 }));
+      }
+      rmSync(home, { recursive: true });
+      // What else the machine does only adds to it.
+      const [least] = measured.toSorted((a, b) => a.hostCpuMs - b.hostCpuMs);
+      tell("hand-over-100-MB", least ?? {});
       return;
     }
     case "second": {

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { Socket } from "node:net";
 import type { Writable } from "node:stream";
 
 import type { Raw } from "../domain/raw.ts";
@@ -66,20 +67,33 @@ async function sendLarge(
   try {
     await using file = await open(raw.path, OPEN_FLAGS);
     checkSize(raw, (await file.stat()).size);
+    const pieceBytes = Math.min(PIECE_BYTES, raw.sizeBytes);
+    let piece: Buffer = Buffer.allocUnsafeSlow(pieceBytes);
+    let before: Buffer | null = null;
     for (let sent = 0; sent < raw.sizeBytes;) {
       if (stop.aborted || !input.writable) return;
-      // A new piece every time: the stream may still hold the one before.
-      const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, raw.sizeBytes - sent));
-      const { bytesRead } = await file.read(piece, 0, piece.length, sent);
+      // One is read while the other is written.
+      const { bytesRead } = await file.read(piece, 0, Math.min(pieceBytes, raw.sizeBytes - sent), sent);
       if (bytesRead === 0) throw sizeError(raw, sent);
+      if (input.writableNeedDrain) await drained(input, stop);
       if (stop.aborted || !input.writable) return;
+      const next = before !== null && hasLetGo(input) ? before : Buffer.allocUnsafeSlow(pieceBytes);
       write(piece.subarray(0, bytesRead));
       sent += bytesRead;
-      if (input.writableNeedDrain) await drained(input, stop);
+      before = piece;
+      piece = next;
     }
   } catch (error) {
     throw unreadable(raw, error);
   }
+}
+
+/**
+ * Whether what was written is not looked at any more, and its memory can be used again: memory that is new costs more than all
+ * else that is done with a piece. A socket has copied it into the kernel; any other stream may only have passed it on.
+ */
+function hasLetGo(input: Writable): boolean {
+  return input instanceof Socket && input.writableLength === 0;
 }
 
 function drained(input: Writable, stop: AbortSignal): Promise<void> {
