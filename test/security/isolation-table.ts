@@ -35,7 +35,7 @@ export function renderIsolation(reports: readonly IsolationReport[]): string {
     "**weaker**: the same, but that it got as far as is said below the table, which harms nobody outside of its sandbox.",
     "In brackets the state policies under which it was tried, when not `fresh` alone.",
     "",
-    "With gVisor the runs may take five seconds over their limits. Every test run tries it with six of the attacks",
+    "With gVisor the runs may take five seconds over their limits. Every test run tries it with ten of the attacks",
     "(`test/security/tried-by-default.ts`); what stands here is of a run with `WHISKERS_TEST_ATTACKS=all`. What",
     "did not end in time, or slowed down the run beside it, because the machine was busy, was tried again.",
     "",

@@ -6,6 +6,10 @@ const QUICK: readonly string[] = [
   "memory-bytearray",
   "mounts",
   "parent-memory",
+  "inherited-descriptors",
+  "leak-ipc",
+  "leak-parent",
+  "leak-forged-child",
 ];
 
 /**
@@ -20,7 +24,6 @@ const SETTINGS: readonly string[] = [
   "network-families",
   "read-environment",
   "see-processes",
-  "inherited-descriptors",
   "escape-symlink",
   "process-limit",
   "memory-sysv",
@@ -45,8 +48,6 @@ const SETTINGS: readonly string[] = [
   "root-links",
   "root-privileges",
   "leak-processes",
-  "leak-ipc",
-  "leak-forged-child",
 ];
 
 /** What Podman is tried with in every test run: what it sets otherwise than Docker's engine does. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
@@ -303,6 +304,19 @@ describe("fork: a hostile child", { timeout: 60_000 }, () => {
     await using _ = guest;
     const [record] = answer.records as { parent: unknown }[];
     if (process.getuid?.() !== 0) assert.equal(record?.parent, 13);
+  });
+
+  // As in gVisor, /proc does not hide from root what a process has that is not dumpable.
+  test("is none where it could open the parent's streams by their names", () => {
+    const script = `
+import os, socket, sys
+sys.path.insert(0, sys.argv[1])
+from whiskers.fork import prepare_to_fork
+pair = socket.socketpair()
+print(*(prepare_to_fork(streams) is not None for streams in ([one.fileno() for one in pair], os.pipe())))`;
+    const folder = join(import.meta.dirname, "..");
+    const { stdout } = spawnSync(interpreter ?? "python3", ["-c", script, folder], { encoding: "utf8" });
+    assert.equal(stdout, process.getuid?.() === 0 ? "True False\n" : "True True\n");
   });
 
   test("finds nothing of the run before in its memory", async () => {

@@ -9,8 +9,9 @@ The child is hostile, the parent is not, and the next child must be as the first
   where a run's input ends, whatever the child reads, and lets no frame through that the child may not send
 - a child is forked only when nothing of the run before is alive. Orphans come to the parent (a subreaper), are
   killed and waited for
-- the parent cannot be traced or looked into (not dumpable), nor can a child find data of earlier runs in its own
-  memory: the parent's buffers are left out of every fork
+- the parent cannot be traced or looked into (not dumpable), nor can its streams be opened by their names, which gVisor shows
+  to all of its user. A child cannot find data of earlier runs in its own memory: the parent's buffers are left out of
+  every fork
 - what a process of the same user may do to the parent all the same (limits, priority, processors), and what
   belongs to no process (System V and POSIX objects), is looked for after every run: the parent ends, if it finds any
 """
@@ -25,12 +26,13 @@ import signal
 import sys
 import time
 
+import _socket
 import whiskers.codec as codec
 import whiskers.frames as frames
 
 from .empty_folders import empty_folders
 from .end_processes import END_SECONDS, end_everything, end_orphans
-from .inherited import Inherited
+from .inherited import Inherited, proc_is_open
 from .relay import BadFrame, Relay, input_rule, output_rule
 from .run import RawFile, execute, next_run
 
@@ -43,15 +45,26 @@ PIPE_BYTES = 1024 * 1024
 LIVENESS_MS = 100
 
 
-def prepare_to_fork():
+def prepare_to_fork(streams):
     """Makes this process a parent that children cannot reach; what `serve_forked` needs. None: not possible here."""
     if not sys.platform.startswith("linux") or not hasattr(mmap, "MADV_DONTFORK"):
         return None
     try:
         prctl = _find_prctl()
-        return prctl if prctl(PR_SET_DUMPABLE, 0) and prctl(PR_SET_CHILD_SUBREAPER, 1) else None
+        if not prctl(PR_SET_DUMPABLE, 0) or not prctl(PR_SET_CHILD_SUBREAPER, 1):
+            return None
+        return prctl if not proc_is_open() or not any(_can_be_opened(fd) for fd in streams) else None
     except (OSError, AttributeError):
         return None
+
+
+def _can_be_opened(fd):
+    """By its name in /proc. Nobody can open a socket so, not even who has it."""
+    try:
+        os.close(os.open("/proc/self/fd/%d" % fd, os.O_RDONLY | os.O_NONBLOCK))
+        return True
+    except OSError:
+        return False
 
 
 def _find_prctl():
@@ -69,26 +82,29 @@ def serve_forked(function, fd_in, fd_out, prctl):
     to_child = Relay(fd_in, input_rule)
     to_host = Relay(None, output_rule)
     sandboxed = os.environ.get("WHISKERS_SANDBOXED") == "1"
-    inherited = Inherited(sandboxed)
+    exposed = sandboxed and proc_is_open()
+    inherited = Inherited(sandboxed, exposed)
+    stream = _socket_pair if exposed else os.pipe
     while True:
-        child = _Child(function, (fd_in, fd_out), prctl)
+        child = _Child(function, (fd_in, fd_out), stream, prctl)
         if not _relay_run(child, to_child, to_host, fd_out):
             end_everything(child.pid)
             return
         # Waiting for this is worth it: what is killed cannot do anything after its `done`.
-        clean = end_everything(child.pid) and inherited.restore()
+        clean = end_everything(child.pid)
+        child.close()
+        clean = clean and inherited.restore()
         if not clean or (sandboxed and not empty_folders(("/tmp", "/dev/shm"))):
             os._exit(frames.EXIT_INTERNAL)
-        child.close()
         frames.send(fd_out, frames.READY, 0, b"{}")
 
 
 class _Child:
-    """A child that waits for a run on a pipe of its own."""
+    """A child that waits for a run on a stream of its own."""
 
-    def __init__(self, function, parents, prctl):
-        child_in, self.input = os.pipe()
-        self.output, child_out = os.pipe()
+    def __init__(self, function, parents, stream, prctl):
+        child_in, self.input = stream()
+        self.output, child_out = stream()
         self.pid = os.fork()
         if self.pid == 0:
             for fd in (*parents, self.input, self.output):
@@ -101,7 +117,7 @@ class _Child:
             try:
                 fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES)
             except OSError:
-                pass  # This user has used up what the kernel allows; the usual 64 KiB work too.
+                pass  # This user has used up what the kernel allows, or it is a socket; the usual size works too.
 
     def close_input(self):
         if self.input is not None:
@@ -111,6 +127,11 @@ class _Child:
     def close(self):
         self.close_input()
         os.close(self.output)
+
+
+def _socket_pair():
+    """In place of a pipe: where others see this process's descriptors in /proc, they can open those of pipes."""
+    return [end.detach() for end in _socket.socketpair()]
 
 
 def _work(function, fd_in, fd_out, prctl):

@@ -109,7 +109,7 @@ def _find_fork():
 
 def _serve_forked(fork, function, fd_in, fd_out):
     """Returns where it is not possible: the host is told, and decides."""
-    prctl = fork.prepare_to_fork()
+    prctl = fork.prepare_to_fork((fd_in, fd_out))
     if prctl is not None:
         _send_ready(fd_out, True)
         fork.serve_forked(function, fd_in, fd_out, prctl)

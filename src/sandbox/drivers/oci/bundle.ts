@@ -2,7 +2,7 @@ import path from "node:path/posix";
 
 import type { Limits } from "../../../domain/limits.ts";
 import type { GuestCommand } from "../../guest-command.ts";
-import { containerFilter } from "../../seccomp/container-filter.ts";
+import type { ContainerFilter } from "../../seccomp/container-filter.ts";
 import { INSIDE, INSIDE_ID } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 
@@ -21,6 +21,8 @@ export interface BundleParts {
   readonly cgroupsPath: string | null;
   /** The runtime has a kernel of its own, whose /dev is its own matter. */
   readonly ownKernel: boolean;
+  /** Null: there is none for this architecture. */
+  readonly seccomp: ContainerFilter | null;
   /** What no cgroup limits, as limits of a process: how many of its user, and data of each, bytes. Null: not set. */
   readonly processes: number | null;
   readonly dataBytes: number | null;
@@ -109,7 +111,7 @@ export function bundleConfig(parts: BundleParts): object {
           }),
       ...(parts.cgroupsPath === null ? {} : { cgroupsPath: parts.cgroupsPath }),
       resources: { devices: [{ allow: false, access: "rwm" }] },
-      ...seccomp(),
+      ...(parts.seccomp === null ? {} : { seccomp: parts.seccomp }),
       maskedPaths: MASKED,
       readonlyPaths: READ_ONLY_PATHS,
       rootfsPropagation: "private",
@@ -126,11 +128,6 @@ function mappingsOf({ guest }: ContainerUsers, root: number): readonly object[] 
     { containerID: 0, hostID: root, size: 1 },
     ...(guest === null ? [] : [{ containerID: INSIDE_ID, hostID: guest, size: 1 }]),
   ];
-}
-
-function seccomp(): object {
-  const { arch } = process;
-  return arch === "x64" || arch === "arm64" ? { seccomp: containerFilter(arch) } : {};
 }
 
 /** In the order of the view: a parent comes before what is in it. Links are in the root already. */

@@ -38,7 +38,6 @@ class OciDriver implements Driver {
   readonly #found: () => Promise<SetUp>;
   /** Known once it has been tried; until then it is what is most likely. */
   #memoryLimit = true;
-  #fork = true;
   #ownKernel = false;
 
   constructor(options: OciOptions) {
@@ -52,7 +51,7 @@ class OciDriver implements Driver {
       isolates: true,
       ownKernel: this.#ownKernel,
       memoryLimit: this.#memoryLimit,
-      fork: this.#fork,
+      fork: true,
       roots: true,
       guests: ["python", "javascript", "php", "program", "command"],
       lateCode: true,
@@ -91,7 +90,6 @@ class OciDriver implements Driver {
     const found = await this.#found();
     if (found.available) {
       this.#memoryLimit = found.host.cgroups?.controllers.has("memory") === true;
-      this.#fork = found.host.runtime.fork;
       this.#ownKernel = found.host.runtime.ownKernel;
     }
     return found;

@@ -10,6 +10,9 @@ import type { Cgroup } from "../../cgroup/cgroup.ts";
 import { removeEverywhere } from "../../cgroup/everywhere.ts";
 import type { OpenRequest } from "../../driver.ts";
 import { guestCommand } from "../../guest-command.ts";
+import { containerFilter } from "../../seccomp/container-filter.ts";
+import type { ContainerFilter } from "../../seccomp/container-filter.ts";
+import { gvisorFilter } from "../../seccomp/gvisor-filter.ts";
 import { makeSkeleton } from "../../view/skeleton.ts";
 import { STAGE_FD } from "../../view/stage.ts";
 import { INSIDE, withLimits } from "../../view/view.ts";
@@ -25,6 +28,7 @@ import type { OciHost } from "./host.ts";
 import { sourcesOf } from "./sources-of.ts";
 import { underInit } from "./init.ts";
 import { removeFiles } from "./reap.ts";
+import type { Runtime } from "./runtimes.ts";
 import { OciSandbox } from "./sandbox.ts";
 
 /** Of the host's users, the one that root of every container is: it owns nothing, and no guest becomes it. */
@@ -38,11 +42,13 @@ export async function openGuest(
 ): Promise<OciSandbox> {
   const command = guestCommand(prepared.pkg, request.state, pathsInside(prepared), request.limits);
   const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;
-  // The kernel ends the rest with it, and there is no other run that what it left would be in the way of. Python has been
-  // run already to be described; of another program that cannot be started a shell says so, and the runtime is not to blame.
+  // Under `fresh` the kernel ends the rest with it. Under `fork` it ends the rest itself, and any other process of its user,
+  // which gVisor lets nobody hide, would be one for a run to live on in. Python has been run already to be described; of
+  // another program that cannot be started a shell says so, and the runtime is not to blame.
   const isFirst =
-    host.runtime.signalsFirst && request.state === "fresh" && prepared.pkg.manifest.guest.kind === "python";
-  return openContainer(prepared.entries, { ...command, reservedBytes, isFirst }, request, host);
+    host.runtime.signalsFirst && request.state !== "reuse" && prepared.pkg.manifest.guest.kind === "python";
+  const flags = request.state === "fork" ? host.runtime.forkFlags : [];
+  return openContainer(prepared.entries, { ...command, reservedBytes, isFirst, flags }, request, host);
 }
 
 /** Starts any command in a container with these entries. @throws WhiskersError `sandbox-failed` */
@@ -73,7 +79,7 @@ export async function openContainer(
         processes: limits.processes + runtime.ownProcesses,
       }) ?? null;
     await makeBundle(bundle, { entries, command, files, limits, id, name }, host);
-    const child = await start(bundle, name, cgroup, host);
+    const child = await start(bundle, name, command.flags ?? [], cgroup, host);
     return new OciSandbox({
       id: name,
       host,
@@ -103,6 +109,8 @@ function runtimeCgroup(name: string): string {
 interface ContainerCommand extends LaunchCommand {
   /** It is the first process of the container, without an init above it. */
   readonly isFirst?: boolean;
+  /** For the runtime, beside those that it always gets. */
+  readonly flags?: readonly string[];
 }
 
 interface Contents {
@@ -149,6 +157,7 @@ async function makeBundle(
     users: host.userNamespace ? usersOf(id) : null,
     cgroupsPath: host.runtime.makesCgroup && host.isRoot ? runtimeCgroup(name) : null,
     ownKernel: host.runtime.ownKernel,
+    seccomp: seccompOf(host.runtime),
     // Where the kernel that counts them is the sandbox's own, or no cgroup does.
     processes: host.runtime.ownKernel
       ? limits.processes
@@ -159,6 +168,12 @@ async function makeBundle(
     mountPoints: await mountPoints(),
   });
   await writeFile(path.join(bundle, "config.json"), JSON.stringify(config));
+}
+
+function seccompOf({ kind }: Runtime): ContainerFilter | null {
+  const { arch } = process;
+  if (arch !== "x64" && arch !== "arm64") return null;
+  return kind === "runsc" ? gvisorFilter(arch) : containerFilter(arch);
 }
 
 /** An ordinary user has no other users to give away than himself. */
@@ -178,6 +193,7 @@ const STATUS_FD = 3;
 async function start(
   bundle: string,
   name: string,
+  flags: readonly string[],
   cgroup: Cgroup | null,
   host: OciHost,
 ): Promise<ChildProcess> {
@@ -198,6 +214,7 @@ async function start(
       : [...shellThatCloses(closes), "-c", script.join("\n"), "sh"]),
     runtime.program,
     ...runtime.flags,
+    ...flags,
     "--root",
     host.records,
     "--log",

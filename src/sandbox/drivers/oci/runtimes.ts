@@ -23,11 +23,8 @@ export interface Runtime {
   readonly signalsFirst: boolean;
   /** It puts the container into a cgroup that it makes; else it runs in the sandbox's, as all that it starts. */
   readonly makesCgroup: boolean;
-  /**
-   * A process that makes itself not dumpable is out of reach for others of its user. What `fork` stands on: gVisor of
-   * 2022 shows everybody's descriptors in /proc, so a run could write to the stream of the process it is forked from.
-   */
-  readonly fork: boolean;
+  /** Flags beside those for a guest that forks. */
+  readonly forkFlags: readonly string[];
   /** It passes descriptor 3 on to the container when it is asked to. */
   readonly passesDescriptors: boolean;
   /** It can put the container into a user namespace that the bundle describes. */
@@ -70,8 +67,9 @@ export async function findRuntime(name: string, searchPath: string): Promise<Run
         version,
         ownKernel: true,
         signalsFirst: true,
-        fork: false,
-        // Its own kernel answers the calls of guests; the few that it makes itself are filtered by it.
+        // Its own kernel answers the calls of guests; the few that it makes itself are filtered by it. What one run could leave
+        // in that kernel for the next one, or do to the process that both are forked from, our list keeps from it.
+        forkFlags: ["--oci-seccomp"],
         flags: ["--network=none", "--ignore-cgroups", "--file-access-mounts=exclusive"],
         passesDescriptors: false,
         userNamespace: false,
@@ -95,8 +93,8 @@ export async function findRuntime(name: string, searchPath: string): Promise<Run
 
 const CONTAINER = {
   platform: null,
-  fork: true,
   flags: [],
+  forkFlags: [],
   ownKernel: false,
   signalsFirst: false,
   makesCgroup: false,

@@ -7,7 +7,7 @@ import resource
 import signal
 import time
 
-from probe import attempt, brief, fact
+from probe import brief, fact
 
 LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_STACK, resource.RLIMIT_CPU, resource.RLIMIT_DATA)
 
@@ -34,7 +34,16 @@ def state():
         "blocked": sorted(int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])),
         "descriptors": {n: flags(n) for n in range(3) if flags(n) is not None},
         "groups": os.getgroups(),
+        "memory-score": content("/proc/self/oom_score_adj"),
     }
+
+
+def content(file):
+    try:
+        with open(file) as opened:
+            return opened.read()
+    except OSError:
+        return None
 
 
 def umask():
@@ -75,6 +84,7 @@ def acts():
         "user-signal": lambda: os.kill(parent, signal.SIGWINCH),
         "child-signal": lambda: [os.kill(parent, signal.SIGCHLD) for _ in range(100)],
         "continue": lambda: os.kill(parent, signal.SIGCONT),
+        "memory-score": lambda: open("/proc/%d/oom_score_adj" % parent, "w").write("900"),
         "pause": lambda: time.sleep(0.01),
     }
 

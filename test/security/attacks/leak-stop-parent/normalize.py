@@ -11,14 +11,17 @@ def run(meta, raw):
     turn = brief(raw)["turn"]
     yield {"turn": turn}
     if turn == 1:
+        parent = os.getppid()
         if os.fork() == 0:
             os.setsid()
             import time
 
             for _ in range(200):
-                try:
-                    os.kill(os.getppid() if os.getppid() != 1 else -1, signal.SIGSTOP)
-                except OSError:
-                    pass
+                # It may be the first process, which -1 does not mean.
+                for target in (parent, -1):
+                    try:
+                        os.kill(target, signal.SIGSTOP)
+                    except OSError:
+                        pass
                 time.sleep(0.005)
             os._exit(0)
