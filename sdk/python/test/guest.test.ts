@@ -271,6 +271,28 @@ describe("fork: a hostile child", { timeout: 60_000 }, () => {
     assert.deepEqual([answer.end, after], ["done", "ready"]);
   });
 
+  test("ends just after it was looked for in vain: what it said is passed on", async () => {
+    const patched = `
+import os, sys
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
+import whiskers.fork as fork
+from whiskers.guest import main
+poll, looked = fork._poll, []
+def late(*what):
+    if looked:
+        return poll(*what)
+    looked.append(os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT))
+    return []
+fork._poll = late
+main()`;
+    const { argv, env } = pythonGuest(FOLDER, "fork", interpreter, "random_numbers");
+    const [program = "", ...rest] = argv;
+    await using guest = new GuestProcess([program, "-S", "-c", patched, rest.at(-1) ?? ""], env);
+    await guest.ready();
+    guest.sendRun(1, {});
+    assert.equal((await guest.answer()).end, "done", guest.errors);
+  });
+
   test("leaves a daemon: it is gone before the next run", async () => {
     const { answer, after, guest } = await runForked("leaves_daemon");
     await using _ = guest;

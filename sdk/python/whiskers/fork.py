@@ -190,8 +190,11 @@ def _relay_run(child, to_child, to_host, fd_out):
             waiting[to_child.source] = select.POLLIN
         ready = _poll(waiting)
         if not ready and child.output in waiting and _has_ended(child.pid):
-            # Another process keeps its pipe open, and will not finish the run in its place.
-            _give_up(child.pid)
+            # It may have said its last words since. If not, another process keeps its pipe open, and will not finish the run
+            # in its place.
+            ready = _poll({child.output: select.POLLIN}, 0)
+            if not ready:
+                _give_up(child.pid)
         for fd in ready:
             if fd == child.output:
                 if not _read_output(to_host, fd_out, child.pid):
@@ -209,11 +212,11 @@ def _relay_run(child, to_child, to_host, fd_out):
     return True
 
 
-def _poll(waiting):
+def _poll(waiting, milliseconds=LIVENESS_MS):
     poll = select.poll()
     for fd, events in waiting.items():
         poll.register(fd, events)
-    return [fd for fd, _ in poll.poll(LIVENESS_MS)]
+    return [fd for fd, _ in poll.poll(milliseconds)]
 
 
 def _read_input(to_child):
