@@ -56,10 +56,10 @@ export const WEAKNESSES_OF_GVISOR_BY_AN_ENGINE: Weaknesses = {
   },
 };
 
-/** What its columns have in common: a start takes half a second of processor time, its end some more. */
+/** What its columns have in common: a start takes half a second of processor time, its end some more, a fork 20 ms. */
 export const GVISOR = {
   weaknesses: WEAKNESSES_OF_GVISOR,
-  slow: { startMs: 40_000, overMs: 5000 },
+  slow: { startMs: 40_000, overMs: 5000, bystanderMs: 5000 },
   concurrency: 2,
 } as const;
 

@@ -34,9 +34,12 @@ def run(meta, raw):
             made.append("key")
         except OSError:
             pass
-        for _ in range(CIRCLES):
-            circle()
-        made.append("sockets")
+        try:
+            for _ in range(CIRCLES):
+                circle()
+            made.append("sockets")
+        except OSError:
+            pass  # Linux counts what is on its way.
         yield fact("planted", made)
         return
     for name, take in wanted.items():
