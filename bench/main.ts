@@ -24,7 +24,7 @@ import { startDockerEngine, whyNoDockerEngine } from "../test/fixtures/docker-en
 import { type Change, compareResults, compareText, surroundingsText } from "./compare.ts";
 import { curvesOf, growthCases } from "./growth.ts";
 import { measureLargeRaw } from "./measure-large-raw.ts";
-import { measureMicrovm, type MicrovmFigures } from "./measure-microvm.ts";
+import { measureMicrovm, type MicrovmFigures, QUICK_MACHINES, WHOLE_MACHINES } from "./measure-microvm.ts";
 import { measurePipeline, type PipelineCase, pipelineCases, type PipelineRow } from "./measure-pipeline.ts";
 import { measureRecords } from "./measure-records.ts";
 import { measureSupervise, type SuperviseFigures } from "./measure-supervise.ts";
@@ -108,7 +108,7 @@ async function main(): Promise<number> {
     return values["fail-if-worse"] === true && changes.some(({ worse }) => worse) ? 1 : 0;
   }
   if (values.machines === true) {
-    const figures = await measureMachines();
+    const figures = await measureMachines(values.quick === true);
     if (values.save === true) saveResult("microvm", "qemu", figures);
     process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
     return 0;
@@ -153,14 +153,11 @@ function tellChanges(
   return compared.changes;
 }
 
-async function measureMachines(): Promise<MicrovmFigures> {
+async function measureMachines(quick: boolean): Promise<MicrovmFigures> {
   const folder = mkdtempSync(join(tmpdir(), "whiskers-bench-machines-"));
   try {
-    return await measureMicrovm({
-      root: await baseRoot("python:3.11"),
-      kernel: await debianKernel(),
-      folder,
-    });
+    const subject = { root: await baseRoot("python:3.11"), kernel: await debianKernel(), folder };
+    return await measureMicrovm(subject, quick ? QUICK_MACHINES : WHOLE_MACHINES);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -22,31 +22,46 @@ export interface MicrovmFigures {
   /** Until a Python guest is ready, in milliseconds. */
   readonly coldBoot: Cost;
   readonly restore: Cost;
+  /** What a restore takes of a boot. */
+  readonly restoreShare: { readonly wall: number; readonly cpu: number };
   /** One run of nothing in a warm machine, milliseconds, median. */
   readonly warmRunMs: Readonly<Record<"fork" | "reuse", number>>;
   readonly device: DeviceFigures;
-  /** By proportional set size, of machines that went on from one snapshot and wait for a run. */
-  readonly memory: {
-    readonly oneBytes: number;
-    readonly tenBytes: number;
-    /** One that booted by itself. */
-    readonly bootedBytes: number;
-  };
+  readonly memory: MemoryFigures;
 }
 
+/** Medians of rounds, in each a boot and a restore. */
 interface Cost {
   readonly wallMs: number;
   readonly cpuMs: number;
 }
 
-/** All in one machine that stays as it is: the fastest of a hundred or more. */
+/** By proportional set size, of the monitors of machines that went on from one snapshot and wait for a run. */
+interface MemoryFigures {
+  readonly oneBytes: number;
+  readonly tenBytes: number;
+  readonly tenTimesOne: number;
+  /** What one more takes: it is nobody else's. */
+  readonly oneMoreBytes: number;
+  /** Of that: what emulated code was translated into, and written to in the machine's own memory. Private pages. */
+  readonly translatedBytes: number;
+  readonly guestBytes: number;
+  /** Computed, not measured: what `tenTimesOne` would be without translated code, which machines with KVM have none of. */
+  readonly tenTimesOneUntranslated: number;
+  /** One that booted by itself. */
+  readonly bootedBytes: number;
+}
+
+/** All in one machine that stays as it is, one after another in every round, milliseconds: medians of the rounds. */
 export interface DeviceFigures {
-  /** The bytes of such a run, to a program in the machine that does nothing but answer in as many pieces as a guest. */
+  /** The bytes of such a run, answered by the guest's process as soon as it has read them, in as many pieces as a run. */
   readonly roundTripMs: number;
   /** A run of a normalizer that does next to nothing in a warm guest, from the host to the guest and back. */
   readonly runMs: number;
   /** The same in the guest alone: from a pipe, to a pipe, and nobody else. */
   readonly runInsideMs: number;
+  /** What a run adds to what it takes inside, in round trips. */
+  readonly addedRoundTrips: number;
 }
 
 export interface MicrovmSubject {
@@ -57,26 +72,31 @@ export interface MicrovmSubject {
   readonly folder: string;
 }
 
+/** How often: pairs of a boot and a restore, and warm runs. */
+export interface MicrovmEffort {
+  readonly rounds: number;
+  readonly runs: number;
+}
+
 const SDK_FOLDER = path.resolve(import.meta.dirname, "../sdk");
 const MiB = 1024 * 1024;
 const LIMITS = { ...DEFAULT_LIMITS, memoryBytes: 96 * MiB, startMs: 120_000, wallMs: 60_000 };
 const MACHINES = 10;
-const ROUND_TRIPS = 300;
-const RUNS = 100;
+export const WHOLE_MACHINES: MicrovmEffort = { rounds: 5, runs: 100 };
+export const QUICK_MACHINES: MicrovmEffort = { rounds: 1, runs: 30 };
 const WARM_UP = 20;
 /** What a guest says of a run that gives one small record: `records`, `done`, `ready`. */
 const PIECES = [66, 24, 11];
 /** Until a machine that went on from a snapshot waits for a run. */
 const IDLE_MS = 1000;
 
-/**
- * Does nothing; or, given a run as it came from the host, does it again and again, reading from a pipe and writing to
- * another, and tells the fastest: all that a run is but for the device.
- */
+/** Does nothing; or, told so, does a run of nothing from a pipe to another, and tells how long that took. */
 const NORMALIZER = `
 import json, os, time
 import whiskers.frames as frames
 import whiskers.run
+
+pipes = None
 
 def run(meta, raw):
     text = bytes(raw).decode()
@@ -85,83 +105,112 @@ def run(meta, raw):
     else:
         yield {"inside": measure(json.loads(text))}
 
-def measure(brief):
-    taken_in, given = os.pipe()
-    taken_out, told = os.pipe()
+def measure(parts):
+    global pipes
+    pipes = pipes or (os.pipe(), os.pipe())
+    (taken_in, given), (taken_out, told) = pipes
     reader = frames.Reader(taken_in)
-    taken = []
-    for number in range(1, brief["runs"] + 1):
-        request = b"".join(
-            frames.header(kind, number, len(payload)) + payload.encode() for kind, payload in brief["frames"]
-        )
-        # As between two runs from outside: it has to be woken.
-        time.sleep(0.001)
-        started = time.perf_counter()
-        os.write(given, request)
-        whiskers.run.execute(run, told, *whiskers.run.next_run(reader, told))
-        frames.send(told, frames.READY, 0, b"{}")
-        os.read(taken_out, 65536)
-        taken.append((time.perf_counter() - started) * 1000)
-    return min(taken[brief["warmUp"]:])
+    request = b"".join(frames.header(kind, 1, len(payload)) + payload.encode() for kind, payload in parts)
+    # As between two runs from outside: it has to be woken.
+    time.sleep(0.001)
+    started = time.perf_counter()
+    os.write(given, request)
+    whiskers.run.execute(run, told, *whiskers.run.next_run(reader, told))
+    frames.send(told, frames.READY, 0, b"{}")
+    os.read(taken_out, 65536)
+    return (time.perf_counter() - started) * 1000
 `;
 
-/** Answers, in as many pieces as a guest answers a run in, until it is told to be the guest. */
-const ECHO = `
+const ECHO_MARK = "echo";
+/** The guest, but that it sends back at once whatever begins with a mark, in as many pieces as it answers a run in. */
+const ECHOING_GUEST = `
 import os, sys
-while True:
-    said = os.read(0, 4096)
-    if said == b"go\\n":
-        os.execv(sys.argv[1], sys.argv[1:])
-    for size in (${PIECES.join(", ")}):
-        os.write(1, said[:size])
+out, read = os.dup(1), os.read
+def read_or_echo(fd, size):
+    while True:
+        said = read(fd, size)
+        if not said.startswith(b"${ECHO_MARK}"):
+            return said
+        for size in (${PIECES.join(", ")}):
+            os.write(out, said[:size])
+os.read = read_or_echo
+sys.path[0] = os.path.dirname(sys.argv[1])
+from whiskers.guest import main
+main()
 `;
 
-/** What machines cost, on this machine, in one run. Takes one to two minutes where they are emulated. */
-export async function measureMicrovm(subject: MicrovmSubject): Promise<MicrovmFigures> {
-  const { folder } = subject;
+/** What machines cost, on this machine, in one run. Takes two to three minutes where they are emulated. */
+export async function measureMicrovm(
+  subject: MicrovmSubject,
+  { rounds, runs }: MicrovmEffort = WHOLE_MACHINES,
+): Promise<MicrovmFigures> {
   const driver = driverOf(subject);
   const probe = await driver.probe();
   if (!probe.available) throw new Error(`microvm: ${probe.reason}`);
-  const prepared = await driver.prepare(packageIn(folder, subject.root));
+  const prepared = await driver.prepare(packageIn(subject.folder, subject.root));
   const open = (state: StatePolicy): Promise<Opened> => openUntilReady(driver, prepared, state);
-
-  const boots: Opened[] = [];
-  for (let count = 0; count < 2; count += 1) {
-    const booted = await open("reuse");
-    boots.push(booted);
-    if (count === 0) await booted.sandbox.close();
+  const costOfOne = async (state: StatePolicy): Promise<Cost> => {
+    const { sandbox, wallMs, cpuMs } = await open(state);
+    await sandbox.close();
+    return { wallMs, cpuMs };
+  };
+  // The first makes the snapshot.
+  await costOfOne("fresh");
+  const boots: Cost[] = [];
+  const restores: Cost[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    boots.push(await costOfOne("reuse"));
+    restores.push(await costOfOne("fresh"));
   }
-  await settle();
-  const bootedBytes = boots.slice(-1).reduce((sum, { sandbox }) => sum + memoryOf(sandbox), 0);
-  await boots.at(-1)?.sandbox.close();
-
-  await (await open("fresh")).sandbox.close();
-  const restored: Opened[] = [];
-  let oneBytes = 0;
-  for (let count = 1; count <= MACHINES; count += 1) {
-    restored.push(await open("fresh"));
-    if (count > 1) continue;
-    await settle();
-    oneBytes = restored.reduce((sum, { sandbox }) => sum + memoryOf(sandbox), 0);
-  }
-  await settle();
-  const tenBytes = restored.reduce((sum, { sandbox }) => sum + memoryOf(sandbox), 0);
-  for (const { sandbox } of restored) await sandbox.close();
+  const [coldBoot, restore] = [medianCost(boots), medianCost(restores)];
   return {
     version: probe.version,
-    coldBoot: costOf(boots),
-    restore: costOf(restored),
+    coldBoot,
+    restore,
+    restoreShare: { wall: restore.wallMs / coldBoot.wallMs, cpu: restore.cpuMs / coldBoot.cpuMs },
+    memory: await measureMemory(open),
+    device: await measureDevice(subject, runs),
     warmRunMs: {
-      fork: await warmRun(subject, driver, "fork"),
-      reuse: await warmRun(subject, driver, "reuse"),
+      fork: await warmRun(subject, driver, "fork", runs),
+      reuse: await warmRun(subject, driver, "reuse", runs),
     },
-    device: await measureDevice(subject),
-    memory: { oneBytes, tenBytes, bootedBytes },
   };
 }
 
-/** The device between host and machine, and what it adds to a run: all in one machine. */
-export async function measureDevice(subject: MicrovmSubject): Promise<DeviceFigures> {
+async function measureMemory(open: (state: StatePolicy) => Promise<Opened>): Promise<MemoryFigures> {
+  const booted = await open("reuse");
+  await settle();
+  const bootedBytes = proportionalBytes([booted]);
+  await booted.sandbox.close();
+
+  const one = await open("fresh");
+  await settle();
+  const oneBytes = proportionalBytes([one]);
+  const ten = [one];
+  while (ten.length < MACHINES) ten.push(await open("fresh"));
+  await settle();
+  const tenBytes = proportionalBytes(ten);
+  const last = monitorsOf(ten.slice(-1));
+  const translatedBytes = privateBytes(last, isTranslated);
+  const guestBytes = privateBytes(last, isGuestMemory);
+  for (const { sandbox } of ten) await sandbox.close();
+  return {
+    oneBytes,
+    tenBytes,
+    tenTimesOne: tenBytes / oneBytes,
+    oneMoreBytes: (tenBytes - oneBytes) / (MACHINES - 1),
+    translatedBytes,
+    guestBytes,
+    tenTimesOneUntranslated: (tenBytes - MACHINES * translatedBytes) / (oneBytes - translatedBytes),
+    bootedBytes,
+  };
+}
+
+/** The device between host and machine, and what it adds to a run: all in one machine, in rounds. */
+export async function measureDevice(
+  subject: MicrovmSubject,
+  runs = WHOLE_MACHINES.runs,
+): Promise<DeviceFigures> {
   const found = await setUp({ ...optionsOf(subject), kernel: subject.kernel });
   if (!found.available) throw new Error(`microvm: ${found.reason}`);
   const { host } = found;
@@ -169,75 +218,93 @@ export async function measureDevice(subject: MicrovmSubject): Promise<DeviceFigu
   const pkg = packageIn(subject.folder, subject.root);
   const prepared = (await driver.prepare(pkg)) as PreparedMachine;
   const command = guestCommand(pkg, "reuse", pathsInside(prepared), LIMITS);
-  const [python = ""] = command.argv;
-  const sandbox = await openMachine(
-    {
-      ...prepared,
-      command: { ...command, argv: [python, "-S", "-c", ECHO, ...command.argv] },
-      relayed: false,
-    },
-    { limits: LIMITS, files: [] },
-    host,
-  );
+  const [python = "", ...rest] = command.argv;
+  const argv = [python, "-S", "-s", "-c", ECHOING_GUEST, rest.at(-1) ?? ""];
+  const contents = { ...prepared, command: { ...command, argv }, relayed: false };
+  const sandbox = await openMachine(contents, { limits: LIMITS, files: [] }, host);
   try {
-    const roundTripMs = await echo(sandbox);
     const guest = new BareClient(sandbox);
-    sandbox.input.write("go\n");
     await guest.untilReady();
-    const runs: number[] = [];
-    for (let number = 1; number <= RUNS + WARM_UP; number += 1) {
-      const startedMs = performance.now();
-      guest.send(number, "nothing");
-      await guest.untilReady();
-      runs.push(performance.now() - startedMs);
+    const inside = JSON.stringify(framesOf("nothing").map(([kind, payload]) => [kind, payload.toString()]));
+    const rounds: { echo: number; run: number; inside: number }[] = [];
+    for (let round = 0; round < runs + WARM_UP; round += 1) {
+      const echo = await timed(() => guest.echo());
+      const run = await timed(() => guest.run("nothing"));
+      const told: unknown = JSON.parse(await guest.run(inside));
+      if (!isObject(told)) throw new Error("nothing was measured inside");
+      rounds.push({ echo, run, inside: Number(told["inside"]) });
     }
-    const brief = {
-      argv: command.argv,
-      env: command.env,
-      frames: framesOf("nothing").map(([kind, payload]) => [kind, payload.toString()]),
-      runs: RUNS + WARM_UP,
-      warmUp: WARM_UP,
-    };
-    guest.send(RUNS + WARM_UP + 1, JSON.stringify(brief));
-    const told: unknown = JSON.parse(await guest.untilReady());
-    if (!isObject(told)) throw new Error("nothing was measured inside");
-    return {
-      roundTripMs,
-      runMs: fastest(runs.slice(WARM_UP)),
-      runInsideMs: Number(told["inside"]),
-    };
+    const warm = rounds.slice(WARM_UP);
+    const roundTripMs = median(warm.map(({ echo }) => echo));
+    const runMs = median(warm.map(({ run }) => run));
+    const runInsideMs = median(warm.map(({ inside }) => inside));
+    return { roundTripMs, runMs, runInsideMs, addedRoundTrips: (runMs - runInsideMs) / roundTripMs };
   } finally {
     await sandbox.close();
   }
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now();
+  await work();
+  return performance.now() - startedMs;
 }
 
 /** The guest protocol as bare as it can be, so that nothing but the device lies between two times. */
 class BareClient {
   readonly #sandbox: Sandbox;
   readonly #decoder = new FrameDecoder("guest");
+  readonly #echoed = Buffer.concat([
+    Buffer.from(ECHO_MARK),
+    ...framesOf("nothing").map(([, payload]) => payload),
+  ]);
+  #number = 0;
   #records = "";
-  #onReady: (records: string) => void = () => {};
+  /** Bytes of an echo that have not come. */
+  #missing = 0;
+  #onAnswer: (records: string) => void = () => {};
 
   constructor(sandbox: Sandbox) {
     this.#sandbox = sandbox;
     sandbox.output.on("data", (chunk: Buffer) => {
+      if (this.#missing > 0) {
+        this.#missing -= chunk.length;
+        if (this.#missing === 0) this.#onAnswer("");
+        return;
+      }
       for (const { kind, payload } of this.#decoder.push(chunk)) {
         if (kind === FRAME.records) this.#records += payload.toString();
-        if (kind === FRAME.ready) this.#onReady(this.#records);
+        if (kind === FRAME.ready) this.#onAnswer(this.#records);
       }
     });
   }
 
-  send(number: number, raw: string): void {
-    this.#records = "";
-    const parts = framesOf(raw).flatMap(([kind, payload]) => encodeFrame(kind, number, payload));
-    this.#sandbox.input.write(Buffer.concat(parts));
+  /** As many bytes to the guest's process as a run, and back. */
+  echo(): Promise<string> {
+    this.#missing = PIECES.reduce((sum, size) => sum + size, 0);
+    const answer = this.#answer();
+    this.#sandbox.input.write(this.#echoed);
+    return answer;
   }
 
-  /** Its records since the last run was sent. @throws Error the machine ended */
+  /** Gives the run's records. @throws Error the machine ended */
+  run(raw: string): Promise<string> {
+    this.#records = "";
+    this.#number += 1;
+    const parts = framesOf(raw).flatMap(([kind, payload]) => encodeFrame(kind, this.#number, payload));
+    const answer = this.#answer();
+    this.#sandbox.input.write(Buffer.concat(parts));
+    return answer;
+  }
+
+  /** For its first time. @throws Error the machine ended */
   untilReady(): Promise<string> {
+    return this.#answer();
+  }
+
+  #answer(): Promise<string> {
     return new Promise((resolve, reject) => {
-      this.#onReady = resolve;
+      this.#onAnswer = resolve;
       void this.#sandbox.ended.then((ending) => {
         reject(new Error(`the machine ended: ${JSON.stringify(ending)}`));
         return null;
@@ -257,38 +324,8 @@ function framesOf(raw: string): readonly (readonly [FrameKind, Buffer])[] {
   ];
 }
 
-async function echo(sandbox: Sandbox): Promise<number> {
-  const said = Buffer.concat(framesOf("nothing").map(([, payload]) => payload));
-  const wanted = PIECES.reduce((sum, size) => sum + size, 0);
-  let missing = 0;
-  let onWhole = (): void => {};
-  const onData = (chunk: Buffer): void => {
-    missing -= chunk.length;
-    if (missing === 0) onWhole();
-  };
-  sandbox.output.on("data", onData);
-  const taken: number[] = [];
-  for (let count = 0; count < ROUND_TRIPS; count += 1) {
-    const startedMs = performance.now();
-    missing = wanted;
-    const answer = new Promise<void>((resolve) => {
-      onWhole = resolve;
-    });
-    sandbox.input.write(said);
-    await answer;
-    taken.push(performance.now() - startedMs);
-  }
-  sandbox.output.off("data", onData);
-  return fastest(taken.slice(WARM_UP));
-}
-
-/** What else goes on here is least in it. */
-function fastest(values: readonly number[]): number {
-  return quantile(values, 0);
-}
-
-function quantile(values: readonly number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 /** @throws Error it ended */
@@ -326,48 +363,63 @@ async function openUntilReady(
   return { sandbox, wallMs, cpuMs: cpuMs ?? Number.NaN };
 }
 
-function costOf(opened: readonly Opened[]): Cost {
+function medianCost(costs: readonly Cost[]): Cost {
   return {
-    wallMs: quantile(
-      opened.map(({ wallMs }) => wallMs),
-      0.5,
-    ),
-    cpuMs: quantile(
-      opened.map(({ cpuMs }) => cpuMs),
-      0.5,
-    ),
+    wallMs: median(costs.map(({ wallMs }) => wallMs)),
+    cpuMs: median(costs.map(({ cpuMs }) => cpuMs)),
   };
 }
 
-async function warmRun(subject: MicrovmSubject, driver: Driver, state: "fork" | "reuse"): Promise<number> {
-  const rig = openRig();
-  try {
-    const runs: number[] = [];
-    for (let count = 0; count < RUNS + WARM_UP; count += 1) {
-      const pkg = packageIn(subject.folder, subject.root);
-      const { timingsMs } = await rig.run(pkg, { driver, state, limits: LIMITS, raws: [rig.raw("nothing")] });
-      runs.push(timingsMs.run);
+async function warmRun(
+  subject: MicrovmSubject,
+  driver: Driver,
+  state: "fork" | "reuse",
+  runs: number,
+): Promise<number> {
+  await using rig = openRig();
+  const pkg = packageIn(subject.folder, subject.root);
+  const taken: number[] = [];
+  for (let count = 0; count < runs + WARM_UP; count += 1) {
+    const { timingsMs } = await rig.run(pkg, { driver, state, limits: LIMITS, raws: [rig.raw("nothing")] });
+    taken.push(timingsMs.run);
+  }
+  return median(taken.slice(WARM_UP));
+}
+
+function proportionalBytes(opened: readonly Opened[]): number {
+  return monitorsOf(opened).reduce((sum, pid) => sum + proportionalBytesOf(pid), 0);
+}
+
+/** By the names of their machines. */
+function monitorsOf(opened: readonly Opened[]): readonly number[] {
+  const ids = opened.map(({ sandbox }) => sandbox.id);
+  return listTree(process.pid).filter((pid) => {
+    try {
+      const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      return program.includes("qemu-system") && ids.some((id) => args.includes(id));
+    } catch {
+      return false;
     }
-    return quantile(runs.slice(WARM_UP), 0.5);
-  } finally {
-    await rig[Symbol.asyncDispose]();
-  }
+  });
 }
 
-/** Of the monitor, by the name of its machine. */
-function memoryOf({ id }: Sandbox): number {
-  return listTree(process.pid)
-    .filter((pid) => isMonitorOf(pid, id))
-    .reduce((sum, pid) => sum + proportionalBytesOf(pid), 0);
+/** proc_pid_smaps(5): what is private of the mappings that are wanted, by their first lines. */
+function privateBytes(pids: readonly number[], isWanted: (mapping: string) => boolean): number {
+  const mappings = pids.flatMap((pid) =>
+    readFileSync(`/proc/${pid}/smaps`, "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/mu),
+  );
+  const kibibytes = mappings
+    .filter((mapping) => isWanted(mapping.split("\n", 1)[0] ?? ""))
+    .map((mapping) => Number(/^Private_Dirty:\s+(\d+)/mu.exec(mapping)?.[1] ?? 0));
+  return kibibytes.reduce((sum, one) => sum + one, 0) * 1024;
 }
 
-function isMonitorOf(pid: number, id: string): boolean {
-  try {
-    const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-    return program.includes("qemu-system") && args.includes(id);
-  } catch {
-    return false;
-  }
+function isTranslated(mapping: string): boolean {
+  return / rwxp /u.test(mapping);
+}
+
+function isGuestMemory(mapping: string): boolean {
+  return mapping.endsWith("/memory");
 }
 
 function settle(): Promise<void> {

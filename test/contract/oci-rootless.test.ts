@@ -1,14 +1,13 @@
 /** Containers of runc as an ordinary user makes them: parts of the driver contract, run by a user who owns nothing. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { statSync } from "node:fs";
 import path from "node:path";
 import { it } from "node:test";
 import { promisify } from "node:util";
 
 import { findAll } from "../../src/sandbox/interpreters.ts";
+import { asNobody, othersMayRead } from "../fixtures/ordinary-user.ts";
 
-const NOBODY = 65_534;
 const PARTS = [
   "probe says which protections",
   "a python guest gets ready",
@@ -24,11 +23,11 @@ const CONTRACT = path.join(import.meta.dirname, "oci-runc.test.ts");
 const DEADLINE_MS = 120_000;
 
 it("containers of an ordinary user keep the driver contract", { skip: whyNot() }, async (t) => {
-  const identity = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--inh-caps=-all"];
   const names = `--test-name-pattern=${PARTS.join("|")}`;
   const node = [process.execPath, "--test", "--test-isolation=none", "--test-reporter=tap", names, CONTRACT];
   const { NODE_TEST_CONTEXT: _, TMPDIR: __, ...env } = process.env;
-  const { stdout: said } = await promisify(execFile)("setpriv", [...identity, ...node], {
+  const [program = "", ...args] = asNobody(node);
+  const { stdout: said } = await promisify(execFile)(program, args, {
     env: { ...env, HOME: "/nonexistent", CI: "true" },
     timeout: DEADLINE_MS,
   }).catch((error: { readonly stdout?: string }) => ({ stdout: error.stdout ?? "" }));
@@ -47,12 +46,4 @@ function whyNot(): string | false {
   return othersMayRead(CONTRACT) && othersMayRead(process.execPath)
     ? false
     : "the checkout lies where only root can read";
-}
-
-function othersMayRead(file: string): boolean {
-  for (let folder = path.dirname(file); folder !== "/"; folder = path.dirname(folder)) {
-    const others = statSync(folder).mode & 0o5;
-    if (others !== 0o5) return false;
-  }
-  return true;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import {
   globSync,
@@ -24,6 +25,7 @@ import { sandboxNamePrefix } from "../../src/sandbox/cgroup/owner.ts";
 import { createMicrovmDriver } from "../../src/sandbox/drivers/microvm/create-microvm-driver.ts";
 import { cpioOf } from "../../src/sandbox/drivers/microvm/cpio.ts";
 import { openMachine } from "../../src/sandbox/drivers/microvm/open.ts";
+import { probeMachine } from "../../src/sandbox/drivers/microvm/probe-machine.ts";
 import { setUp } from "../../src/sandbox/drivers/microvm/set-up.ts";
 import type { Driver, Ending, Sandbox } from "../../src/sandbox/driver.ts";
 import { openRig } from "../../src/sandbox/testing/rig.ts";
@@ -220,6 +222,21 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
     }
   });
 
+  test("another package on the same root boots no machine to be prepared: it asks the Python of a root once", async () => {
+    await driver.prepare(pkg);
+    const before = monitors();
+    const booted = new Set<number>();
+    const timer = setInterval(() => {
+      for (const pid of monitors()) if (!before.includes(pid)) booted.add(pid);
+    }, 20);
+    const other = path.join(folder, "other");
+    mkdirSync(other);
+    writeFileSync(path.join(other, "normalize.py"), "def run(meta, raw): return []");
+    await driver.prepare({ ...pkg, folder: other, digest: `sha256:${"8".repeat(64)}` });
+    clearInterval(timer);
+    assert.deepEqual([...booted], []);
+  });
+
   test("machines that go on from one snapshot write to little of its memory before their run", async () => {
     const prepared = await driver.prepare(pkg);
     const limits = { ...DEFAULT_LIMITS, ...LIMITS };
@@ -321,6 +338,17 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
           /did not boot in time: its kernel and init were not there within 6000 ms/u,
         );
       }),
+      t.test("a probe tells a machine that is slow, a guest that does nothing and a monitor that fails", async () => {
+        const text = path.join(folder, "no-kernel");
+        writeFileSync(text, "no kernel at all\n".repeat(100));
+        const probes = [
+          probeMachine({ ...host, initramfs: withInit("sleeps", "busybox sleep 1000") }, 4000),
+          probeMachine({ ...host, initramfs: patched(host.initramfs, ". /guest", "exit 3", folder) }, 60_000),
+          probeMachine({ ...host, kernel: { ...host.kernel, file: text } }, 4000),
+        ];
+        const failed = (await Promise.all(probes)).map((probed) => (probed.works ? "nowhere" : probed.failed));
+        assert.deepEqual(failed, ["time", "guest", "monitor"]);
+      }),
       t.test("what is no kernel for the monitor", async () => {
         const text = path.join(folder, "text");
         writeFileSync(text, "no kernel at all\n".repeat(100));
@@ -347,12 +375,16 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
 
 /** The same initramfs, but that its init makes the kernel panic when it is to ask the guest to end. */
 function panicking(initramfs: string, folder: string): string {
+  return patched(initramfs, `kill -TERM "$pid" 2>/dev/null`, "echo c >/proc/sysrq-trigger", folder);
+}
+
+/** The same initramfs, but that its init does something else in one place. */
+function patched(initramfs: string, what: string, by: string, folder: string): string {
   const bytes = readFileSync(initramfs);
-  const asks = `kill -TERM "$pid" 2>/dev/null`;
-  const at = bytes.indexOf(asks);
-  assert.ok(at > 0, "the init asks as it did");
-  bytes.write("echo c >/proc/sysrq-trigger".padEnd(asks.length), at, "latin1");
-  const file = path.join(folder, "panics.cpio");
+  const at = bytes.indexOf(what);
+  assert.ok(at > 0, `there is ${what} in the init`);
+  bytes.write(by.padEnd(what.length), at, "latin1");
+  const file = path.join(folder, `${randomUUID()}.cpio`);
   writeFileSync(file, bytes);
   return file;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -18,6 +18,7 @@ import { ATTACKS } from "./attacks.ts";
 import { makeHostileRoot } from "./hostile-root.ts";
 import { openHostTargets } from "./host-targets.ts";
 import type { HostTargets } from "./host-targets.ts";
+import { inOrder } from "./isolation-table.ts";
 import type { IsolationReport } from "./isolation-table.ts";
 import { isLate, judgeAttack, LateError } from "./judge-attack.ts";
 import { forget, leftovers, observe } from "./observed-driver.ts";
@@ -63,6 +64,8 @@ export interface Slow {
   readonly wallFactor?: number;
   /** What the run beside an attack may take, milliseconds. */
   readonly bystanderMs?: number;
+  /** Between two such runs. */
+  readonly bystanderPauseMs?: number;
 }
 
 /** How one attack ended under one state policy; what docs/isolation.md is made of. */
@@ -90,22 +93,27 @@ export function hostileSuite(
     before(async () => {
       stage = await openStage(makeDriver, options);
     });
+    const folder = process.env["WHISKERS_ISOLATION_REPORTS"];
+    const file = path.join(folder ?? "/nonexistent", `${name}.json`);
     after(async () => {
-      await stage.close();
-      const folder = process.env["WHISKERS_ISOLATION_REPORTS"];
-      if (folder !== undefined)
-        await writeReport(path.join(folder, `${name}.json`), name, stage.driver, results);
+      await stage.close().catch((error: unknown) => {
+        // Something was left behind, by nobody knows whom: what was held may not have been.
+        if (existsSync(file)) renameSync(file, `${file}.not-closed`);
+        throw error;
+      });
     });
     for (const attack of ATTACKS) {
       if (options.only !== undefined && !options.only.includes(attack.name)) continue;
       for (const state of attack.states ?? ["fresh"]) {
         it(`${attack.name} (${state})`, async (t) => {
-          const note = (result: AttackResult["result"], detail: string): void => {
+          // At once: what comes after it may take an hour, and be interrupted.
+          const note = async (result: AttackResult["result"], detail: string): Promise<void> => {
             results.push({ attack: attack.name, state, result, detail });
+            if (folder !== undefined) await writeReport(file, name, stage.driver, results);
           };
           const reason = whySkipped(attack, state, stage, options);
           if (reason !== null) {
-            note("skipped", reason);
+            await note("skipped", reason);
             t.skip(reason);
             return;
           }
@@ -117,10 +125,10 @@ export function hostileSuite(
               t.diagnostic(`${attack.name} (${state}) is tried again: ${String(error)}`);
               return attempt();
             });
-            if (weakness !== undefined && isWeaker) note("weaker", weakness.why);
-            else note("held", endings.join(", then "));
+            if (weakness !== undefined && isWeaker) await note("weaker", weakness.why);
+            else await note("held", endings.join(", then "));
           } catch (error) {
-            note("failed", error instanceof Error ? error.message : String(error));
+            await note("failed", error instanceof Error ? error.message : String(error));
             throw error;
           }
         });
@@ -251,6 +259,7 @@ class HonestRuns {
   readonly #targets: HostTargets;
   readonly #pkg;
   readonly #mostMs: number;
+  readonly #pauseMs: number;
   readonly #startMs: number;
   readonly #lines: readonly string[] = Array.from({ length: 50 }, (_, number) => `line ${number}`);
 
@@ -262,6 +271,7 @@ class HonestRuns {
     slow: Slow | undefined,
   ) {
     this.#mostMs = slow?.bystanderMs ?? BYSTANDER_MAX_MS;
+    this.#pauseMs = slow?.bystanderPauseMs ?? BYSTANDER_PAUSE_MS;
     this.#startMs = slow?.startMs ?? ATTACK_LIMITS.startMs;
     this.#sandboxes = sandboxes;
     this.#driver = driver;
@@ -274,7 +284,7 @@ class HonestRuns {
     do {
       const runMs = await this.run();
       if (runMs >= this.#mostMs) throw new LateError(`the run beside it took ${Math.round(runMs)} ms`);
-      await new Promise((resolve) => setTimeout(resolve, BYSTANDER_PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
     } while (!over.aborted);
   }
 
@@ -330,13 +340,6 @@ export async function writeReport(
     results: inOrder(results),
   };
   writeFileSync(file, JSON.stringify(report));
-}
-
-/** As ATTACKS and its states are ordered, whatever ended first. */
-function inOrder(results: readonly AttackResult[]): readonly AttackResult[] {
-  return ATTACKS.flatMap(({ name, states = ["fresh"] }) =>
-    states.flatMap((state) => results.filter((one) => one.attack === name && one.state === state)),
-  );
 }
 
 function whySkipped(

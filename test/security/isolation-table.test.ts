@@ -6,7 +6,9 @@ import { describe, it } from "node:test";
 import { ATTACKS } from "./attacks.ts";
 import { WEAKNESSES_OF_GVISOR, WEAKNESSES_OF_GVISOR_BY_AN_ENGINE } from "./weaknesses.ts";
 import type { Weaknesses } from "./weaknesses.ts";
+import type { AttackResult } from "./hostile-suite.ts";
 import { ISOLATION_MD, plannedRuns, readReports, renderIsolation } from "./isolation-table.ts";
+import { mergeReports, untried } from "./merge-reports.ts";
 
 describe("docs/isolation.md", () => {
   const reports = readReports();
@@ -51,5 +53,38 @@ describe("the list of attacks", () => {
       .filter((entry) => entry.isDirectory() && entry.name !== "__pycache__")
       .map((entry) => entry.name);
     assert.deepEqual(folders.toSorted(), ["bystander", ...ATTACKS.map((attack) => attack.name)].toSorted());
+  });
+});
+
+describe("an interrupted suite goes on", () => {
+  const all = plannedRuns().map((run) => {
+    const [attack = "", state = ""] = run.split(" ");
+    return { attack, state, result: "held", detail: "" } as AttackResult;
+  });
+  const reportOf = (driver: string, results: readonly AttackResult[]) => ({
+    driver,
+    version: "1",
+    kernel: "6",
+    protections: [],
+    results,
+  });
+  const [first, second] = all;
+  assert.ok(first !== undefined && second !== undefined);
+  const failed: AttackResult = { ...first, result: "failed", detail: "too slow" };
+
+  it("with all attacks, when nothing was tried", () => {
+    assert.equal(untried([], []), "all");
+    assert.equal(untried([], ["a"]), "all");
+  });
+  it("with what has failed or was not tried, of every driver", () => {
+    assert.equal(untried([reportOf("a", [failed, ...all.slice(1)])], []), first.attack);
+    assert.equal(untried([reportOf("a", all), reportOf("b", all.slice(1))], []), first.attack);
+    assert.equal(untried([reportOf("a", all)], ["b"]), "all");
+    assert.equal(untried([reportOf("a", all)], ["a"]), "none");
+  });
+  it("and what failed counts as it ended later, in the order of the table", () => {
+    const merged = mergeReports([reportOf("a", [second, failed]), reportOf("a", [first])]);
+    assert.deepEqual(merged, [reportOf("a", [first, second])]);
+    assert.deepEqual(mergeReports([reportOf("a", [first]), reportOf("a", [failed])]), [reportOf("a", [first])]);
   });
 });

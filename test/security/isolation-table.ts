@@ -64,6 +64,13 @@ export function plannedRuns(): readonly string[] {
   return ATTACKS.flatMap((attack) => (attack.states ?? ["fresh"]).map((state) => `${attack.name} ${state}`));
 }
 
+/** As ATTACKS and its states are ordered, whatever ended first. */
+export function inOrder(results: readonly AttackResult[]): readonly AttackResult[] {
+  return ATTACKS.flatMap(({ name, states = ["fresh"] }) =>
+    states.flatMap((state) => results.filter((one) => one.attack === name && one.state === state)),
+  );
+}
+
 function describeReport({ driver, version, kernel, protections }: IsolationReport): string {
   return `- \`${driver}\`: ${version}, Linux ${kernel}. In force: ${protections.join(", ")}.`;
 }

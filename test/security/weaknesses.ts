@@ -68,7 +68,7 @@ export const GVISOR = {
  * on a busy machine several times that.
  */
 export const EMULATED = {
-  slow: { startMs: 60_000, overMs: 5000, wallFactor: 10, bystanderMs: 10_000 },
+  slow: { startMs: 180_000, overMs: 5000, wallFactor: 10, bystanderMs: 10_000, bystanderPauseMs: 3000 },
   concurrency: 1,
 } as const;
 

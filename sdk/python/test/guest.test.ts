@@ -355,6 +355,14 @@ print(*(prepare_to_fork(streams) is not None for streams in ([one.fileno() for o
     }
   });
 
+  test("ends with its run while its parent is held up: the run has succeeded all the same", async () => {
+    await using guest = open("thinks", "fork", { HOLDS_UP_PARENT: "1" });
+    await guest.ready();
+    guest.sendRun(1, {});
+    assert.deepEqual((await guest.answer()).records, [{ n: 1 }]);
+    await guest.ready();
+  });
+
   test("makes standard error non-blocking: the next run has it as it was", async () => {
     await using guest = open("errors_block", "fork");
     await using other = open("nonblocking_errors", "fork");

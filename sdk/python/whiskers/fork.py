@@ -147,6 +147,9 @@ def _work(function, fd_in, fd_out, prctl):
             _reseed()
             execute(function, fd_out, *run)
         status = 0
+    except BaseException:
+        # Of the SDK's own: the normalizer's are told by `execute`.
+        sys.__excepthook__(*sys.exc_info())
     finally:
         os._exit(status)
 

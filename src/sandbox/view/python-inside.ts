@@ -18,7 +18,18 @@ const DEADLINE_MS = 60_000;
  * that: it is a program of somebody else's.
  * @throws WhiskersError `environment-missing`; `sandbox-failed` no sandbox could be started to ask it in
  */
-export async function describePythonInside(
+export function describePythonInside(
+  root: Root,
+  version: string | null,
+  host: ViewHost,
+  parts: ViewParts,
+): Promise<Python> {
+  const ask = (): Promise<Python> => askPython(root, version, host, parts);
+  return host.rememberPython === undefined ? ask() : host.rememberPython(`${root.digest} ${version}`, ask);
+}
+
+/** It is isolated (-I): of the package, whose folder is in view, nothing has a say in its answer. */
+async function askPython(
   root: Root,
   version: string | null,
   host: ViewHost,

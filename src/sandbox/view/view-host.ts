@@ -14,6 +14,8 @@ export interface ViewHost {
   readonly sdkFolder: string;
   /** As `findPython` of interpreters.ts, asked once. */
   findPython(version: string | null, python: string | undefined): Promise<Python>;
+  /** What the Python of a root says of itself, by a key, asked once; absent: each package asks again. */
+  rememberPython?(key: string, ask: () => Promise<Python>): Promise<Python>;
   /** The whole view of these parts, with every source where the sandbox's user can reach it. */
   makeEntries(parts: ViewParts): Promise<readonly Entry[]>;
   /** False: what is started to compile the code of one package costs more than its starts win by it. */

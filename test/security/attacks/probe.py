@@ -102,16 +102,21 @@ def frame(kind, run, payload=b""):
     return struct.pack(">IBI", len(payload), kind, run) + payload
 
 
+# Memory (null, zero) and terminals. A serial port of a virtual machine is none of them.
+HARMLESS_DEVICES = {1, 4, 5, *range(136, 144)}
+
+
 def protocol_descriptors():
-    """Every pipe or socket above stderr that can be written to: one is the way to the host."""
+    """Every pipe, socket or port above stderr that can be written to: one is the way to the host."""
     found = []
     for descriptor in range(3, 256):
         try:
-            mode = os.fstat(descriptor).st_mode
+            status = os.fstat(descriptor)
             flags = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
         except OSError:
             continue
-        if (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) and flags != os.O_RDONLY:
+        is_port = stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) not in HARMLESS_DEVICES
+        if (stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode) or is_port) and flags != os.O_RDONLY:
             found.append(descriptor)
     return found
 

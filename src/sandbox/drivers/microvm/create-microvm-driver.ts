@@ -108,6 +108,7 @@ async function prepareMachine(pkg: Package, host: MicrovmHost): Promise<Prepared
     etcFolder,
     sdkFolder,
     findPython: (version, python) => host.findPython(version, python),
+    rememberPython: (key, ask) => host.rememberPython(key, ask),
     // A whole machine would be booted for it; one that is saved has loaded the code already.
     compilesPackages: false,
     makeEntries: (parts) => Promise.resolve([...privateView(DEFAULT_LIMITS), ...systemView(parts)]),

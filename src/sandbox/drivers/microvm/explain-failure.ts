@@ -13,6 +13,8 @@ export interface FailedMachine {
   readonly console: string;
   /** It was ended because it took longer than this; null: it was not. */
   readonly timedOutMs: number | null;
+  /** What the monitor had of the processors: a boot that had too little of them is slow, and does not hang. */
+  readonly cpuMs: number | null;
   readonly monitor: string;
   readonly stateDirectory: string;
   readonly name: string;
@@ -39,6 +41,7 @@ function sentence({
   isStarted,
   console: printed,
   timedOutMs,
+  cpuMs,
 }: FailedMachine): string {
   if (failure !== null) return `the init of the machine failed: ${failure}`;
   const panic = /Kernel panic - not syncing: ([^\r\n]*)/u.exec(printed)?.[1];
@@ -48,7 +51,8 @@ function sentence({
       : `the kernel panicked: ${panic}`;
   if (timedOutMs !== null) {
     const stage = isBooted ? "its init did not start the guest" : "its kernel and init were not there";
-    return `the machine did not boot in time: ${stage} within ${timedOutMs} ms`;
+    const had = cpuMs === null ? "" : `, with ${Math.round(cpuMs)} ms of processor time`;
+    return `the machine did not boot in time: ${stage} within ${timedOutMs} ms${had}`;
   }
   const how = end.signal === null ? `ended with status ${end.exitCode}` : `was ended by ${end.signal}`;
   const said = end.complaint === "" ? "" : `: ${end.complaint.slice(-SHOWN_CHARS)}`;

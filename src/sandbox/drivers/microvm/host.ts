@@ -6,10 +6,12 @@ import type { Protection } from "../../../domain/outcome.ts";
 import type { CgroupParent } from "../../cgroup/cgroup.ts";
 import { openCgroups } from "../../cgroup/open-cgroups.ts";
 import { sandboxNamePrefix } from "../../cgroup/owner.ts";
+import type { Python } from "../../interpreters.ts";
 import { makeEtcFolder } from "../../view/etc-folder.ts";
 import { rememberPythons } from "../../view/remember-pythons.ts";
 import { copySdk } from "../../view/sdk-copy.ts";
 import type { ViewHost } from "../../view/view-host.ts";
+import { prepareOnce } from "../prepare-once.ts";
 import { SandboxIds } from "../subprocess/confine.ts";
 import type { MicrovmOptions } from "./create-microvm-driver.ts";
 import type { Kernel } from "./kernel.ts";
@@ -34,6 +36,7 @@ export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
   diskImage(folder: string, digest: string | null): Promise<string>;
   /** That are being made, or could not be: `provideSnapshot`. */
   readonly snapshots: Map<string, Promise<Snapshot | null>>;
+  rememberPython(key: string, ask: () => Promise<Python>): Promise<Python>;
   nextName(): string;
 }
 
@@ -63,6 +66,8 @@ export async function findBase(
     etcFolder: await makeEtcFolder(stateDirectory, draftName),
     sdkFolder: await copySdk(sdkFolder, stateDirectory, draftName),
     findPython: rememberPythons(searchPath),
+    // Asking it takes a whole machine.
+    rememberPython: prepareOnce<Python>(),
     nextName: () => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`,
   };
 }

@@ -1,10 +1,12 @@
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import { messageOf } from "../../../domain/unknown.ts";
+import type { Ending } from "../../driver.ts";
 import { privateView } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import { within } from "../../within.ts";
 import type { MicrovmHost } from "./host.ts";
 import { openMachine } from "./open.ts";
+import type { MicrovmSandbox } from "./sandbox.ts";
 import { Tail } from "./tail.ts";
 
 /** What a trivial guest found of its machine. */
@@ -18,7 +20,13 @@ export interface Facts {
 
 export type Probed =
   | { readonly works: true; readonly facts: Facts }
-  | { readonly works: false; readonly reason: string };
+  | { readonly works: false; readonly reason: string; readonly failed: FailedAt };
+
+/**
+ * `time`: the machine was started, and its guest was not there by the deadline; `guest`: it was, and did not do what a guest
+ * does. `monitor`: everything else.
+ */
+export type FailedAt = "time" | "guest" | "monitor";
 
 const OUTPUT_MAX_CHARS = 64 * 1024;
 /** From the deadline of a boot until what is known of its end: else a machine that never came would be said to have booted. */
@@ -57,14 +65,20 @@ export async function probeMachine(host: MicrovmHost, deadlineMs: number): Promi
       const complaint = new Tail(sandbox.errors, OUTPUT_MAX_CHARS);
       const ending = await within(deadlineMs + TOLD_MS, sandbox.ended, null);
       if (said.text.trimEnd().endsWith("end")) return { works: true, facts: collect(said.text) };
-      const why = ending?.runtimeError ?? `a machine booted, and a trivial guest did not work in it`;
-      return { works: false, reason: [why, complaint.text.trim()].filter(Boolean).join(": ") };
+      const why = ending?.runtimeError ?? "a machine booted, and a trivial guest did not work in it";
+      const reason = [why, complaint.text.trim()].filter(Boolean).join(": ");
+      return { works: false, reason, failed: failedAt(sandbox, ending) };
     } finally {
       await sandbox.close();
     }
   } catch (error) {
-    return { works: false, reason: messageOf(error) };
+    return { works: false, reason: messageOf(error), failed: "monitor" };
   }
+}
+
+function failedAt({ bootTimedOut }: MicrovmSandbox, ending: Ending | null): FailedAt {
+  if (bootTimedOut) return "time";
+  return ending?.runtimeError == null ? "guest" : "monitor";
 }
 
 function collect(said: string): Facts {

@@ -104,6 +104,11 @@ export class MicrovmSandbox implements Sandbox {
     this.ended = this.#end(timer);
   }
 
+  /** It was ended because its guest was not started in time. */
+  get bootTimedOut(): boolean {
+    return this.#bootTimedOut;
+  }
+
   signal(how: "terminate" | "kill"): void {
     if (how === "kill") {
       this.#killed = true;
@@ -228,6 +233,7 @@ export class MicrovmSandbox implements Sandbox {
         isStarted,
         console: machine.console(),
         timedOutMs: this.#bootTimedOut ? bootMs : null,
+        cpuMs: meter.usage().cpuMs,
         monitor: host.monitor.version,
         stateDirectory: host.stateDirectory,
         name: this.id,

@@ -14,6 +14,7 @@ import { judgeProtections } from "./judge-protections.ts";
 import { findKernel } from "./kernel.ts";
 import type { Monitor } from "./monitor.ts";
 import { probeMachine } from "./probe-machine.ts";
+import type { FailedAt } from "./probe-machine.ts";
 import { qemuMonitor } from "./qemu.ts";
 
 export type SetUp =
@@ -47,9 +48,9 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
     if (!probed.works) {
       const named = probed.reason.startsWith(monitor.version) ? "" : `${monitor.version}: `;
       const said = probed.reason.replaceAll(/\s+/gu, " ");
-      const reason = `${named}${said}${hintFor(said, base.ids.areOurs)}`;
+      const reason = `${named}${said}${hintFor(said, monitor, probed.failed, base.ids.areOurs)}`;
       if (!reasons.includes(reason)) reasons.push(reason);
-      if (/did not boot in time|did not work in it/u.test(said)) slow.add(monitor.version);
+      if (probed.failed !== "monitor") slow.add(monitor.version);
       continue;
     }
     const protections = judgeProtections(probed.facts, monitor.version, base.cgroups, base.ids.areOurs);
@@ -138,8 +139,9 @@ function counterKhz(): number | null {
   }
 }
 
-function hintFor(reason: string, monitorsHaveUsers: boolean): string {
-  if (/^Firecracker .*: the machine did not boot in time/u.test(reason))
+/** What the words of others are known to mean; `reason` is in them. */
+function hintFor(reason: string, monitor: Monitor, failed: FailedAt, monitorsHaveUsers: boolean): string {
+  if (failed === "time" && monitor.version.startsWith("Firecracker"))
     return "; its API took the machine and started it, and KVM ran it no further than that";
   if (/Failed to exec into Firecracker: No such file/u.test(reason))
     return "; in its jail it has no libraries: it has to be static, as its releases are";

@@ -6,6 +6,8 @@ import stat
 from probe import attempt, fact
 
 HARMLESS = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+# Of a virtual machine whose standard streams are ports. The first port, which is none of these, is its init's.
+STREAMS = ("/dev/vport0p2", "/dev/vport0p3", "/dev/vport0p4")
 
 
 def run(meta, raw):
@@ -33,7 +35,7 @@ def kind(descriptor):
         return "folder " + target
     if stat.S_ISREG(mode):
         return "file " + target
-    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+    if (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and target not in STREAMS:
         return ("harmless " if target in HARMLESS else "device ") + target
     return "stream " + target
 

@@ -1,5 +1,6 @@
 """TCP to the host's listeners: loopback, every address of the host, both families."""
 
+import errno
 import socket
 
 from probe import attempt, brief
@@ -21,7 +22,9 @@ def reach(host, port):
 def reach_without_waiting(host, port):
     connection = socket.socket()
     connection.setblocking(False)
-    connection.connect_ex((host, port))
+    # Refused at once, as where there is no way to it at all, it is not even begun, and a socket that is not is writable.
+    if connection.connect_ex((host, port)) not in (0, errno.EINPROGRESS):
+        return False
     import select
 
     _, writable, _ = select.select([], [connection], [], 1)
