@@ -224,10 +224,10 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
 
   test("another package on the same root boots no machine to be prepared: it asks the Python of a root once", async () => {
     await driver.prepare(pkg);
-    const before = monitors();
+    const known = monitors();
     const booted = new Set<number>();
     const timer = setInterval(() => {
-      for (const pid of monitors()) if (!before.includes(pid)) booted.add(pid);
+      for (const pid of monitors()) if (!known.includes(pid)) booted.add(pid);
     }, 20);
     const other = path.join(folder, "other");
     mkdirSync(other);
@@ -338,17 +338,25 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
           /did not boot in time: its kernel and init were not there within 6000 ms/u,
         );
       }),
-      t.test("a probe tells a machine that is slow, a guest that does nothing and a monitor that fails", async () => {
-        const text = path.join(folder, "no-kernel");
-        writeFileSync(text, "no kernel at all\n".repeat(100));
-        const probes = [
-          probeMachine({ ...host, initramfs: withInit("sleeps", "busybox sleep 1000") }, 4000),
-          probeMachine({ ...host, initramfs: patched(host.initramfs, ". /guest", "exit 3", folder) }, 60_000),
-          probeMachine({ ...host, kernel: { ...host.kernel, file: text } }, 4000),
-        ];
-        const failed = (await Promise.all(probes)).map((probed) => (probed.works ? "nowhere" : probed.failed));
-        assert.deepEqual(failed, ["time", "guest", "monitor"]);
-      }),
+      t.test(
+        "a probe tells a machine that is slow, a guest that does nothing and a monitor that fails",
+        async () => {
+          const text = path.join(folder, "no-kernel");
+          writeFileSync(text, "no kernel at all\n".repeat(100));
+          const probes = [
+            probeMachine({ ...host, initramfs: withInit("sleeps", "busybox sleep 1000") }, 4000),
+            probeMachine(
+              { ...host, initramfs: patched(host.initramfs, ". /guest", "exit 3", folder) },
+              60_000,
+            ),
+            probeMachine({ ...host, kernel: { ...host.kernel, file: text } }, 4000),
+          ];
+          const failed = (await Promise.all(probes)).map((probed) =>
+            probed.works ? "nowhere" : probed.failed,
+          );
+          assert.deepEqual(failed, ["time", "guest", "monitor"]);
+        },
+      ),
       t.test("what is no kernel for the monitor", async () => {
         const text = path.join(folder, "text");
         writeFileSync(text, "no kernel at all\n".repeat(100));

@@ -60,7 +60,7 @@ export interface Slow {
   readonly startMs: number;
   /** What a run may take over its limits, milliseconds. */
   readonly overMs: number;
-  /** How many times its limit a run is given, unless it has to end by that limit. 1 when not given. */
+  /** How many times its limit a run is given, unless it has to end by that limit, and a start of its own. 1 when not given. */
   readonly wallFactor?: number;
   /** What the run beside an attack may take, milliseconds. */
   readonly bystanderMs?: number;
@@ -237,8 +237,14 @@ async function tryAttack(
 function limitsOf({ limits, ends }: Attack, slow: Slow | undefined): Limits {
   const startMs = slow?.startMs ?? ATTACK_LIMITS.startMs;
   const wanted: Limits = { ...ATTACK_LIMITS, startMs, ...limits };
-  const factor = ends.every((end) => end === "time-limit") ? 1 : (slow?.wallFactor ?? 1);
-  return { ...wanted, wallMs: wanted.wallMs * factor };
+  const times = slow?.wallFactor ?? 1;
+  const factor = ends.every((end) => end === "time-limit") ? 1 : times;
+  return {
+    ...wanted,
+    wallMs: wanted.wallMs * factor,
+    // In it the sandbox has to be started all the same.
+    startMs: limits?.startMs === undefined ? startMs : limits.startMs * times,
+  };
 }
 
 /** What holds after every attack, whatever it was. */

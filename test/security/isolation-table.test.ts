@@ -4,7 +4,11 @@ import path from "node:path";
 import { describe, it } from "node:test";
 
 import { ATTACKS } from "./attacks.ts";
-import { WEAKNESSES_OF_GVISOR, WEAKNESSES_OF_GVISOR_BY_AN_ENGINE } from "./weaknesses.ts";
+import {
+  WEAKNESSES_OF_GVISOR,
+  WEAKNESSES_OF_GVISOR_BY_AN_ENGINE,
+  WEAKNESSES_OF_MACHINES,
+} from "./weaknesses.ts";
 import type { Weaknesses } from "./weaknesses.ts";
 import type { AttackResult } from "./hostile-suite.ts";
 import { ISOLATION_MD, plannedRuns, readReports, renderIsolation } from "./isolation-table.ts";
@@ -35,6 +39,7 @@ describe("what docs/isolation.md calls weaker", () => {
   const known: Readonly<Record<string, Weaknesses>> = {
     "oci (runsc)": WEAKNESSES_OF_GVISOR,
     "docker (runsc)": WEAKNESSES_OF_GVISOR_BY_AN_ENGINE,
+    "microvm (qemu, tcg)": WEAKNESSES_OF_MACHINES,
   };
   for (const { driver, results } of readReports()) {
     it(`is a known weakness of ${driver}`, () => {
@@ -85,6 +90,8 @@ describe("an interrupted suite goes on", () => {
   it("and what failed counts as it ended later, in the order of the table", () => {
     const merged = mergeReports([reportOf("a", [second, failed]), reportOf("a", [first])]);
     assert.deepEqual(merged, [reportOf("a", [first, second])]);
-    assert.deepEqual(mergeReports([reportOf("a", [first]), reportOf("a", [failed])]), [reportOf("a", [first])]);
+    assert.deepEqual(mergeReports([reportOf("a", [first]), reportOf("a", [failed])]), [
+      reportOf("a", [first]),
+    ]);
   });
 });

@@ -63,12 +63,25 @@ export const GVISOR = {
   concurrency: 2,
 } as const;
 
+/** Of virtual machines, whose guests may ask their own kernel for anything. */
+export const WEAKNESSES_OF_MACHINES: Weaknesses = {
+  "limits-raise": {
+    why: "there is no filter of system calls inside: a run may lower limits of the process that forked it, which looks for that after every run, and ends",
+    attempts: ["lower-others"],
+  },
+  "memory-mmap": {
+    why: "emulated, it touches memory so slowly that the time limit may come before the limit of memory",
+    ends: ["time-limit"],
+  },
+};
+
 /**
  * Its columns where machines are emulated: everything in them takes some fifteen times as long, a start some seconds, and
  * on a busy machine several times that.
  */
 export const EMULATED = {
-  slow: { startMs: 180_000, overMs: 5000, wallFactor: 10, bystanderMs: 10_000, bystanderPauseMs: 3000 },
+  weaknesses: WEAKNESSES_OF_MACHINES,
+  slow: { startMs: 180_000, overMs: 5000, wallFactor: 20, bystanderMs: 10_000, bystanderPauseMs: 3000 },
   concurrency: 1,
 } as const;
 

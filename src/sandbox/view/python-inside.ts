@@ -10,8 +10,8 @@ import type { ViewHost } from "./view-host.ts";
 
 const INSIDE_PATH = "/usr/local/bin:/usr/bin:/bin";
 const OUTPUT_MAX_BYTES = 1024 * 1024;
-/** A machine that is emulated, on a busy one, takes half of it to boot. */
-const DEADLINE_MS = 60_000;
+/** A machine that is emulated, on a busy one, takes most of it to boot. */
+const DEADLINE_MS = 240_000;
 
 /**
  * The Python of a root filesystem. It is asked in a sandbox, and what it says of itself is not trusted further than

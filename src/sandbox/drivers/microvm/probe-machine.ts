@@ -78,7 +78,7 @@ export async function probeMachine(host: MicrovmHost, deadlineMs: number): Promi
 
 function failedAt({ bootTimedOut }: MicrovmSandbox, ending: Ending | null): FailedAt {
   if (bootTimedOut) return "time";
-  return ending?.runtimeError == null ? "guest" : "monitor";
+  return (ending?.runtimeError ?? null) === null ? "guest" : "monitor";
 }
 
 function collect(said: string): Facts {
