@@ -12,7 +12,7 @@ const podman = unavailable === undefined ? await startPodman() : null;
 after(() => podman?.close());
 
 hostileSuite(
-  "docker (Podman, runc)",
+  "podman (runc)",
   (stateDirectory) => {
     const sdkFolder = path.resolve(import.meta.dirname, "../../sdk");
     return createDockerDriver({ stateDirectory, sdkFolder, host: `unix://${podman?.socket}` });

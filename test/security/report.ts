@@ -1,8 +1,8 @@
 /**
  * Runs the hostile suite against every driver, or those that are named, and writes docs/isolation.json and
- * docs/isolation.md: `node test/security/report.ts [--keep FOLDER] [subprocess] [oci] [docker] [microvm] [wasm]`. Columns of
- * others stay as they are. What was tried is in FOLDER at once, and is not tried again by the next who names it: a suite may
- * take an hour, and be interrupted.
+ * docs/isolation.md: `node test/security/report.ts [--keep FOLDER] [subprocess] [oci] [docker] [podman] [microvm] [wasm]`.
+ * Columns of others stay as they are. What was tried is in FOLDER at once, and is not tried again by the next who names it: a
+ * suite may take an hour, and be interrupted.
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -23,7 +23,7 @@ import type { IsolationReport } from "./isolation-table.ts";
 import { mergeReports, untried } from "./merge-reports.ts";
 
 /** Each has a file that calls hostileSuite, or tries the same by modules. */
-const SUITES = ["subprocess", "oci", "docker", "microvm", "wasm"];
+const SUITES = ["subprocess", "oci", "docker", "podman", "microvm", "wasm"];
 /** An attack has to be held within its time, which a busy machine may not allow: what fails is tried again. */
 const TRIES = 4;
 

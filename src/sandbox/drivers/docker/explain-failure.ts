@@ -8,6 +8,7 @@ export function explainEngineFailure(
   error: EngineError,
   socketPath: string,
 ): { readonly reason: string; readonly remedy: string } {
+  const isPodman = /\bpodman\b/u.test(socketPath);
   switch (codeOf(error.cause)) {
     case "ENOENT":
       return {
@@ -19,7 +20,7 @@ export function explainEngineFailure(
     case "ECONNREFUSED":
       return {
         reason: `nobody listens on ${socketPath}: the engine has ended`,
-        remedy: "Start it: `systemctl start docker`.",
+        remedy: `Start it: \`systemctl start ${isPodman ? "podman.socket" : "docker"}\`.`,
       };
     case "EACCES":
       return {
@@ -31,7 +32,7 @@ export function explainEngineFailure(
     default:
       return {
         reason: `the engine at ${socketPath} does not work: ${error.message}`,
-        remedy: "Look at the engine's log: `journalctl -u docker`.",
+        remedy: `Look at the engine's log: \`journalctl -u ${isPodman ? "podman" : "docker"}\`.`,
       };
   }
 }
