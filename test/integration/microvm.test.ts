@@ -72,7 +72,8 @@ def run(meta, raw):
 
 suite("microvm", { skip: whyNoMachine() ?? false }, () => {
   const folder = mkdtempSync(path.join(tmpdir(), "whiskers-microvm-"));
-  const stateDirectory = path.join(folder, "state");
+  // Longer than the address of a Unix socket may be.
+  const stateDirectory = path.join(folder, "a".repeat(120), "state");
   let rig: Rig;
   let driver: Driver;
   let pkg: Package;

@@ -3,7 +3,6 @@ import type { ChildProcess, StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, createWriteStream, openSync, statSync } from "node:fs";
 import { createServer } from "node:net";
-import type { Server } from "node:net";
 import path from "node:path/posix";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -123,7 +122,7 @@ class QemuMachine implements RunningMachine {
 
   async save(): Promise<void> {
     const folder = this.#machine.snapshot?.folder ?? "";
-    const { server, received } = await receiveInto(folder);
+    const { received, close } = await receiveInto(folder);
     try {
       await this.#qmp.ask("stop");
       await this.#qmp.ask("migrate-set-capabilities", { capabilities: CAPABILITIES });
@@ -133,7 +132,7 @@ class QemuMachine implements RunningMachine {
       await done;
       await received;
     } finally {
-      server.close();
+      close();
     }
   }
 
@@ -161,17 +160,26 @@ function isMigrated(event: string, { status }: Readonly<Record<string, unknown>>
   return event === "MIGRATION" && status === "completed";
 }
 
-async function receiveInto(folder: string): Promise<{ server: Server; received: Promise<void> }> {
+async function receiveInto(folder: string): Promise<{ received: Promise<void>; close: () => void }> {
   const server = createServer();
+  // However long its path is: that of a Unix socket is 107 bytes at most.
+  const root = openSync(folder, "r");
+  const close = (): void => {
+    server.close();
+    closeSync(root);
+  };
   const received = new Promise<void>((resolve, reject) => {
     server.once("connection", (socket) => {
       pipeline(socket, createWriteStream(path.join(folder, "state"), { mode: 0o444 })).then(resolve, reject);
     });
   });
   received.catch(() => {});
-  server.listen({ path: path.join(folder, SOCKET), writableAll: true });
-  await once(server, "listening");
-  return { server, received };
+  server.listen({ path: `/proc/self/fd/${root}/${SOCKET}`, writableAll: true });
+  await once(server, "listening").catch((error: unknown) => {
+    close();
+    throw error;
+  });
+  return { received, close };
 }
 
 /** QEMU as a user of its own, without rights, in namespaces without a network and with nothing of anybody's in view. */
