@@ -5,8 +5,9 @@ import { test } from "node:test";
 
 import type { BenchRow } from "../src/bench/measure-ways.ts";
 import type { Curve } from "./growth.ts";
+import type { PipelineRow } from "./measure-pipeline.ts";
 import type { SuperviseFigures } from "./measure-supervise.ts";
-import { judgeGrowth, judgeRows, judgeSupervise, type Verdict } from "./promises.ts";
+import { judgeGrowth, judgePipeline, judgeRows, judgeSupervise, type Verdict } from "./promises.ts";
 import type { ResultFile } from "./save-result.ts";
 
 const RESULTS = path.join(import.meta.dirname, "results");
@@ -58,6 +59,15 @@ test("what was measured of what a task costs more with keeps what is promised", 
   const curves = Object.values(newestOf("growth")).filter((one): one is Curve => "lastExponent" in one);
   const verdicts = judgeGrowth(curves);
   assert.equal(verdicts.length, 2);
+  assert.deepEqual(
+    verdicts.filter(({ kept }) => !kept),
+    [],
+  );
+});
+
+test("what was measured of two supervisors on the same cores keeps what is promised", () => {
+  const verdicts = judgePipeline(Object.values(newestOf("pipeline")) as PipelineRow[]);
+  assert.equal(verdicts.length, 4, "as many slots together as one, and as many each; reuse and fork");
   assert.deepEqual(
     verdicts.filter(({ kept }) => !kept),
     [],

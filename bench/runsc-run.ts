@@ -11,7 +11,7 @@ import { runFor } from "../src/bench/way.ts";
 const SHOWN = ["/usr", "/lib", "/lib64"];
 const ANSWER = "import sys; sys.stdout.write('ready\\n')";
 
-export const RUNSC_RUN = "runsc run";
+const RUNSC_RUN = "runsc run";
 
 /** gVisor's own command with an interpreter that only answers: what a cold start in gVisor is held against. */
 export function runscRun(python: string, platform: string): WaysThere {
