@@ -13,6 +13,9 @@ import { runFor, type Way, type WayName } from "./way.ts";
 
 /** Until a guest that did its run is at rest, milliseconds. */
 const REST_MS = 300;
+/** Until it is idle again, and between two looks, milliseconds. */
+const READY_AGAIN_MS = 5000;
+const LOOK_MS = 20;
 /**
  * Until a kernel of gVisor's has set its clock, milliseconds. Before that each look at it is a system call, and guests look
  * at it for each record. A warm sandbox is older.
@@ -115,6 +118,9 @@ export function sandboxWay(
         for (let n = 0; n < count; n += availableParallelism())
           await sandboxes.warm(pkg, options, Math.min(count, n + availableParallelism()), signal);
         await Promise.all(Array.from({ length: count }, () => run(sandboxes, signal)));
+        // A guest that forks gets ready again after its answer.
+        const untilMs = performance.now() + READY_AGAIN_MS;
+        while (sandboxes.idle.count !== count && performance.now() < untilMs) await delay(LOOK_MS);
         if (sandboxes.idle.count !== count)
           throw new Error(`${driver.name}: ${sandboxes.idle.count} of ${count} sandboxes are idle`);
         await delay(REST_MS);

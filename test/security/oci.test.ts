@@ -11,11 +11,14 @@ import { GVISOR } from "./weaknesses.ts";
 
 const RUNTIMES = ["runc", "crun", "runsc"] as const;
 
+// Before any suite begins: each has a TMPDIR of its own.
+const reasons = new Map<string, string | undefined>();
+for (const runtime of RUNTIMES) reasons.set(runtime, await whyUnavailable(runtime));
 for (const runtime of RUNTIMES) {
   const isSlow = runtime === "runsc";
   hostileSuite(`oci (${runtime})`, (stateDirectory) => makeDriver(runtime, stateDirectory), {
     sharesKernel: !isSlow,
-    skip: await whyUnavailable(runtime),
+    skip: reasons.get(runtime),
     only: triedByDefault(isSlow ? "quick" : "all"),
     ...(isSlow ? GVISOR : {}),
   });

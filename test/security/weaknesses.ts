@@ -36,6 +36,10 @@ export const WEAKNESSES_OF_GVISOR: Weaknesses = {
     why: "its kernel needs memory for each process, so that the memory limit may come first",
     ends: ["memory-limit"],
   },
+  "leak-fork-storm": {
+    why: "its kernel needs memory for each process, so that the memory limit may come first, and end the sandbox",
+    ends: ["memory-limit"],
+  },
   "plain-flood": SLOW_FLOOD,
   "records-flood": SLOW_FLOOD,
   "record-storm": SLOW_FLOOD,
