@@ -33,6 +33,9 @@ const CONCURRENCY = 3;
 /** What the benign run beside every attack may take, warm, milliseconds: it takes about 5. */
 const BYSTANDER_MAX_MS = 2000;
 const BYSTANDER_PAUSE_MS = 150;
+/** What ends after a sandbox was closed, and between two looks, milliseconds. */
+const ENDING_MS = 500;
+const ENDING_LOOK_MS = 20;
 /** Above what this process used before the attacks: a flood must not fill the host's memory. */
 const HOST_MEMORY_MAX_BYTES = 400 * 1024 * 1024;
 
@@ -167,7 +170,7 @@ async function openStage(
     close: async () => {
       try {
         await sandboxes.close();
-        assert.deepEqual(watched.opened.flatMap(leftovers), []);
+        assert.deepEqual(await whatStays(() => watched.opened.flatMap(leftovers)), []);
         for (const one of watched.opened) forget(one);
         // Others unmount theirs meanwhile.
         const left = ourMounts().filter((mount) => !mountsBefore.includes(mount));
@@ -220,7 +223,7 @@ async function tryAttack(
   await sandboxes.close();
   await beside;
   try {
-    judgeHost(pkg.folder, stage);
+    await judgeHost(pkg.folder, stage);
   } catch (error) {
     note(error);
   }
@@ -247,10 +250,22 @@ function limitsOf({ limits, ends }: Attack, slow: Slow | undefined): Limits {
   };
 }
 
+/** What is left when the kernel has had a moment: a process that has ended has its number until somebody was told. */
+async function whatStays(look: () => readonly string[]): Promise<readonly string[]> {
+  const untilMs = performance.now() + ENDING_MS;
+  let left = look();
+  while (left.length > 0 && performance.now() < untilMs) {
+    await new Promise((resolve) => setTimeout(resolve, ENDING_LOOK_MS));
+    left = look();
+  }
+  return left;
+}
+
 /** What holds after every attack, whatever it was. */
-function judgeHost(folder: string, { driver, targets, memoryBefore }: Stage): void {
+async function judgeHost(folder: string, { driver, targets, memoryBefore }: Stage): Promise<void> {
   const opened = driver.opened.filter((one) => one.folder === folder);
-  assert.deepEqual(opened.flatMap(leftovers), [], "it left something behind");
+  const left = await whatStays(() => opened.flatMap(leftovers));
+  assert.deepEqual(left, [], "it left something behind");
   assert.deepEqual(targets.arrivals, [], "something arrived at the host's listeners");
   assert.ok(targets.bystanderLives(), "the bystander process was ended");
   assert.deepEqual(targets.changedCanaries(), []);
