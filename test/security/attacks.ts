@@ -157,7 +157,8 @@ export const ATTACKS: readonly Attack[] = [
     name: "fork-bomb",
     group: "resources",
     tries: "a fork bomb",
-    ends: ["time-limit"],
+    // What the kernel holds for each process counts, too.
+    ends: ["time-limit", "memory-limit"],
     limits: { wallMs: 1500 },
   },
   {
