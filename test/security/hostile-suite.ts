@@ -11,6 +11,7 @@ import type { Root, StatePolicy } from "../../src/domain/package.ts";
 import type { Driver } from "../../src/sandbox/driver.ts";
 import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
 import type { Sandboxes } from "../../src/sandbox/sandboxes.ts";
+import { eventually } from "../fixtures/eventually.ts";
 import { ATTACK_LIMITS, whyNot } from "./attack.ts";
 import type { Attack } from "./attack.ts";
 import { makeAttackPackage } from "./attack-package.ts";
@@ -33,9 +34,8 @@ const CONCURRENCY = 3;
 /** What the benign run beside every attack may take, warm, milliseconds: it takes about 5. */
 const BYSTANDER_MAX_MS = 2000;
 const BYSTANDER_PAUSE_MS = 150;
-/** What ends after a sandbox was closed, and between two looks, milliseconds. */
+/** What ends after a sandbox was closed, milliseconds. */
 const ENDING_MS = 500;
-const ENDING_LOOK_MS = 20;
 /** Above what this process used before the attacks: a flood must not fill the host's memory. */
 const HOST_MEMORY_MAX_BYTES = 400 * 1024 * 1024;
 
@@ -241,7 +241,8 @@ function limitsOf({ limits, ends }: Attack, slow: Slow | undefined): Limits {
   const startMs = slow?.startMs ?? ATTACK_LIMITS.startMs;
   const wanted: Limits = { ...ATTACK_LIMITS, startMs, ...limits };
   const times = slow?.wallFactor ?? 1;
-  const factor = ends.every((end) => end === "time-limit") ? 1 : times;
+  const isEndless = ends[0] === "time-limit" && ends.every((end) => end.endsWith("-limit"));
+  const factor = isEndless ? 1 : times;
   return {
     ...wanted,
     wallMs: wanted.wallMs * factor,
@@ -252,13 +253,8 @@ function limitsOf({ limits, ends }: Attack, slow: Slow | undefined): Limits {
 
 /** What is left when the kernel has had a moment: a process that has ended has its number until somebody was told. */
 async function whatStays(look: () => readonly string[]): Promise<readonly string[]> {
-  const untilMs = performance.now() + ENDING_MS;
-  let left = look();
-  while (left.length > 0 && performance.now() < untilMs) {
-    await new Promise((resolve) => setTimeout(resolve, ENDING_LOOK_MS));
-    left = look();
-  }
-  return left;
+  await eventually("nothing is left", () => look().length === 0, ENDING_MS).catch(() => {});
+  return look();
 }
 
 /** What holds after every attack, whatever it was. */

@@ -32,10 +32,6 @@ export const WEAKNESSES_OF_GVISOR: Weaknesses = {
     why: "device nodes of a root filesystem open devices of its own kernel (null, tty, fuse), none of the machine's",
     attempts: ["open fuse", "open tty0"],
   },
-  "fork-bomb": {
-    why: "its kernel needs memory for each process, so that the memory limit may come first",
-    ends: ["memory-limit"],
-  },
   "leak-fork-storm": {
     why: "its kernel needs memory for each process, so that the memory limit may come first, and end the sandbox",
     ends: ["memory-limit"],
