@@ -9,11 +9,12 @@ import { createMicrovmDriver } from "../src/sandbox/drivers/microvm/create-micro
 import { openMachine } from "../src/sandbox/drivers/microvm/open.ts";
 import type { PreparedMachine } from "../src/sandbox/drivers/microvm/open.ts";
 import { setUp } from "../src/sandbox/drivers/microvm/set-up.ts";
-import { listTree, proportionalBytesOf } from "../src/sandbox/drivers/process-tree.ts";
+import { argumentsOf, listTree, proportionalBytesOf } from "../src/sandbox/drivers/process-tree.ts";
 import type { Driver, Sandbox } from "../src/sandbox/driver.ts";
 import { guestCommand } from "../src/sandbox/guest-command.ts";
 import { encodeFrame, FRAME, FrameDecoder } from "../src/sandbox/frames.ts";
 import type { FrameKind } from "../src/sandbox/frames.ts";
+import { barePackage } from "../src/sandbox/testing/bare-package.ts";
 import { META, openRig } from "../src/sandbox/testing/rig.ts";
 import { pathsInside } from "../src/sandbox/view/paths-inside.ts";
 
@@ -404,12 +405,8 @@ function proportionalBytes(opened: readonly Opened[]): number {
 function monitorsOf(opened: readonly Opened[]): readonly number[] {
   const ids = opened.map(({ sandbox }) => sandbox.id);
   return listTree(process.pid).filter((pid) => {
-    try {
-      const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-      return program.includes("qemu-system") && ids.some((id) => args.includes(id));
-    } catch {
-      return false;
-    }
+    const [program = "", ...args] = argumentsOf(pid);
+    return program.includes("qemu-system") && ids.some((id) => args.includes(id));
   });
 }
 
@@ -450,24 +447,6 @@ function packageIn(folder: string, root: Root): Package {
   const code = path.join(folder, "nothing");
   mkdirSync(code, { recursive: true });
   writeFileSync(path.join(code, "normalize.py"), NORMALIZER);
-  return {
-    digest: `sha256:${"5".repeat(64)}`,
-    root,
-    dependencies: null,
-    folder: code,
-    manifest: {
-      id: "nothing",
-      name: "nothing",
-      description: null,
-      version: null,
-      consumes: [],
-      produces: [],
-      guest: { kind: "python", version: "3.11", module: "normalize", callable: "run" },
-      limits: {},
-      runtime: null,
-      schema: "openkat/1",
-      dependencies: null,
-      onInvalid: "fail",
-    },
-  };
+  const guest = { kind: "python", version: "3.11", module: "normalize", callable: "run" } as const;
+  return barePackage({ name: "nothing", folder: code, guest, root });
 }

@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS } from "../domain/limits.ts";
 import type { Guest, Package } from "../domain/package.ts";
 import { guestCommand } from "./guest-command.ts";
 import type { GuestPaths } from "./guest-command.ts";
+import { barePackage } from "./testing/bare-package.ts";
 
 const PATHS: GuestPaths = {
   packageFolder: "/whiskers/package",
@@ -16,26 +17,7 @@ const PATHS: GuestPaths = {
 };
 
 function packageOf(guest: Guest): Package {
-  return {
-    digest: `sha256:${"0".repeat(64)}`,
-    root: null,
-    dependencies: null,
-    folder: "/nowhere",
-    manifest: {
-      id: "test",
-      name: "test",
-      description: null,
-      version: null,
-      consumes: [],
-      produces: [],
-      guest,
-      limits: {},
-      schema: "openkat/1",
-      dependencies: null,
-      runtime: null,
-      onInvalid: "fail",
-    },
-  };
+  return barePackage({ name: "test", folder: "/nowhere", guest });
 }
 
 test("python: the interpreter runs the SDK's start file; the environment is complete", () => {

@@ -22,6 +22,7 @@ import type { Guest, Package, Root } from "../../src/domain/package.ts";
 import { WhiskersError } from "../../src/errors.ts";
 import type { Driver, Ending, OpenRequest, Sandbox } from "../../src/sandbox/driver.ts";
 import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
+import { barePackage } from "../../src/sandbox/testing/bare-package.ts";
 import { CollectingSink, META } from "../../src/sandbox/testing/rig.ts";
 import type { CONTRACT_MODULES as ContractModules } from "../fixtures/wasm-modules.ts";
 
@@ -599,26 +600,7 @@ const PROTOCOL_GUESTS = {
 };
 
 function packageOf(folder: string, guest: Guest, name: string): Package {
-  return {
-    digest: `sha256:${Buffer.from(name).toString("hex").padStart(64, "0")}`,
-    root: null,
-    dependencies: null,
-    folder,
-    manifest: {
-      id: name,
-      name,
-      description: null,
-      version: null,
-      consumes: [],
-      produces: [],
-      guest,
-      limits: {},
-      schema: "openkat/1",
-      dependencies: null,
-      runtime: null,
-      onInvalid: "fail",
-    },
-  };
+  return barePackage({ name, folder, guest });
 }
 
 async function open(driver: Driver, pkg: Package, request: Partial<OpenRequest> = {}): Promise<Sandbox> {

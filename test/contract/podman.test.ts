@@ -1,7 +1,7 @@
 /** The driver contract with Podman's service, and what only Podman makes necessary. A few of the contract's tests in every run. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, it } from "node:test";
@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
 import type { Driver } from "../../src/sandbox/driver.ts";
 import { createDockerDriver } from "../../src/sandbox/drivers/docker/create-docker-driver.ts";
 import type { DockerSandbox } from "../../src/sandbox/drivers/docker/sandbox.ts";
-import { cpuMsOf, listByArgument } from "../../src/sandbox/drivers/process-tree.ts";
+import { argumentsOf, cpuMsOf, listByArgument } from "../../src/sandbox/drivers/process-tree.ts";
 import { commandPackage } from "../fixtures/command-package.ts";
 import { eventually } from "../fixtures/eventually.ts";
 import { startPodman, whyNoPodman } from "../fixtures/podman-service.ts";
@@ -123,5 +123,6 @@ done
 ls /sys`;
 
 function isSleep(pid: number, mark: string): boolean {
-  return readFileSync(`/proc/${pid}/cmdline`, "latin1") === `sleep\0${mark}\0`;
+  const [program, argument] = argumentsOf(pid);
+  return program === "sleep" && argument === mark;
 }

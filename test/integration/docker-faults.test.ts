@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
 import type { Driver, Sandbox } from "../../src/sandbox/driver.ts";
 import { createDockerDriver } from "../../src/sandbox/drivers/docker/create-docker-driver.ts";
 import { Engine } from "../../src/sandbox/drivers/docker/engine.ts";
+import { listByArgument } from "../../src/sandbox/drivers/process-tree.ts";
 import { commandPackage } from "../fixtures/command-package.ts";
 import { startDockerEngine, whyNoDockerEngine } from "../fixtures/docker-engine.ts";
 import type { DockerEngine } from "../fixtures/docker-engine.ts";
@@ -127,7 +128,7 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
       const ending = await sandbox.ended;
       assert.notEqual(ending.runtimeError, null, JSON.stringify(ending));
       await sandbox.close().catch(() => {});
-      await eventually("its processes are gone", () => processesOf("4711").length === 0);
+      await eventually("its processes are gone", () => listByArgument("4711").length === 0);
       await assert.rejects(open("true"), { code: "sandbox-failed" });
       await engine.start();
       await works();
@@ -159,16 +160,4 @@ function fill(file: string): void {
       // Smaller pieces may still fit.
     }
   }
-}
-
-function processesOf(mark: string): readonly number[] {
-  return readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0").includes(mark);
-      } catch {
-        return false;
-      }
-    });
 }

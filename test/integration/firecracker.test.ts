@@ -27,6 +27,7 @@ import { probeMachine } from "../../src/sandbox/drivers/microvm/probe-machine.ts
 import { provideSnapshot } from "../../src/sandbox/drivers/microvm/snapshots.ts";
 import { reap } from "../../src/sandbox/drivers/microvm/reap.ts";
 import { setUp } from "../../src/sandbox/drivers/microvm/set-up.ts";
+import { listByArgument } from "../../src/sandbox/drivers/process-tree.ts";
 import { encodeFrame, FRAME } from "../../src/sandbox/frames.ts";
 import { debianKernel } from "../fixtures/debian-kernel.ts";
 import { whyNoMachine } from "../fixtures/debian-machine.ts";
@@ -168,10 +169,10 @@ suite("Firecracker as monitor: the stand-in", linux, () => {
     );
     const [line] = (await once(runner.stdout, "data")) as [Buffer];
     const id = line.toString().trim();
-    assert.ok(processesOf(id).length > 0);
+    assert.ok(listByArgument(id).length > 0);
     runner.kill("SIGKILL");
     await once(runner, "exit");
-    await eventually("its machine is gone", () => processesOf(id).length === 0, 5000);
+    await eventually("its machine is gone", () => listByArgument(id).length === 0, 5000);
     assert.ok(isStaleSandbox(id));
     assert.deepEqual(jailed(path.join(here, "state")), [id]);
     await reap(path.join(here, "state"));
@@ -303,16 +304,3 @@ suite(
     });
   },
 );
-
-/** With this among their arguments. */
-function processesOf(id: string): readonly number[] {
-  return readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(id);
-      } catch {
-        return false;
-      }
-    });
-}

@@ -28,6 +28,8 @@ import { openMachine } from "../../src/sandbox/drivers/microvm/open.ts";
 import { probeMachine } from "../../src/sandbox/drivers/microvm/probe-machine.ts";
 import { setUp } from "../../src/sandbox/drivers/microvm/set-up.ts";
 import type { Driver, Ending, Sandbox } from "../../src/sandbox/driver.ts";
+import { argumentsOf } from "../../src/sandbox/drivers/process-tree.ts";
+import { barePackage } from "../../src/sandbox/testing/bare-package.ts";
 import { openRig } from "../../src/sandbox/testing/rig.ts";
 import type { Rig } from "../../src/sandbox/testing/rig.ts";
 import { privateView } from "../../src/sandbox/view/view.ts";
@@ -415,26 +417,8 @@ function memoryOfSnapshot(pid: number): { readonly sharedBytes: number; readonly
 }
 
 async function pythonPackage(folder: string): Promise<Package> {
-  return {
-    digest: `sha256:${"9".repeat(64)}`,
-    root: await baseRoot("python:3.11"),
-    dependencies: null,
-    folder,
-    manifest: {
-      id: "looks",
-      name: "looks",
-      description: null,
-      version: null,
-      consumes: [],
-      produces: [],
-      guest: { kind: "python", version: "3.11", module: "normalize", callable: "run" },
-      limits: {},
-      runtime: null,
-      schema: "openkat/1",
-      dependencies: null,
-      onInvalid: "fail",
-    },
-  };
+  const guest = { kind: "python", version: "3.11", module: "normalize", callable: "run" } as const;
+  return barePackage({ name: "looks", folder, guest, root: await baseRoot("python:3.11") });
 }
 
 interface Seen {
@@ -455,16 +439,12 @@ function monitors(withArguments = ""): readonly number[] {
   return readdirSync("/proc")
     .map(Number)
     .filter((pid) => {
-      try {
-        const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-        const isQemu = argv[0]?.includes("qemu-system") === true;
-        return (
-          isQemu &&
-          argv.some((one) => one.startsWith(sandboxNamePrefix())) &&
-          argv.join(" ").includes(withArguments)
-        );
-      } catch {
-        return false;
-      }
+      const argv = argumentsOf(pid);
+      const isQemu = argv[0]?.includes("qemu-system") === true;
+      return (
+        isQemu &&
+        argv.some((one) => one.startsWith(sandboxNamePrefix())) &&
+        argv.join(" ").includes(withArguments)
+      );
     });
 }

@@ -1,6 +1,4 @@
 /** The hostile suite against the `docker` driver, in an engine of its own, with runc and with gVisor. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { after } from "node:test";
 
@@ -10,26 +8,21 @@ import { startDockerEngine, whyNoDockerEngine } from "../fixtures/docker-engine.
 import { hostileSuite } from "./hostile-suite.ts";
 import { triedByDefault } from "./tried-by-default.ts";
 import { GVISOR, WEAKNESSES_OF_GVISOR_BY_AN_ENGINE } from "./weaknesses.ts";
+import { whyUnavailable } from "./why-unavailable.ts";
 
 const noEngine = whyNoDockerEngine();
 const engine = noEngine === undefined ? await startDockerEngine() : null;
 after(() => engine?.close());
 
 const RUNTIMES = ["runc", "runsc"] as const;
-// All of them before the first suite: the engine ends when no suite is left that is known.
-const unavailable: Partial<Record<string, string>> = {};
-for (const runtime of RUNTIMES) {
-  const reason = noEngine ?? (await whyUnavailable(runtime));
-  if (reason !== undefined) unavailable[runtime] = reason;
-}
-
+const reasons = await whyUnavailable(noEngine === undefined ? RUNTIMES : [], makeDriver);
 for (const runtime of RUNTIMES) {
   const isSlow = runtime === "runsc";
   hostileSuite(`docker (${runtime})`, (stateDirectory) => makeDriver(runtime, stateDirectory), {
     sharesKernel: !isSlow,
     // A container costs half a second of processor time, and an attack's time is limited.
     concurrency: 2,
-    skip: unavailable[runtime],
+    skip: noEngine ?? reasons.get(runtime),
     only: triedByDefault(isSlow ? "quick" : "settings"),
     ...(isSlow ? { ...GVISOR, weaknesses: WEAKNESSES_OF_GVISOR_BY_AN_ENGINE } : {}),
   });
@@ -38,14 +31,4 @@ for (const runtime of RUNTIMES) {
 function makeDriver(runtime: string, stateDirectory: string): Driver {
   const sdkFolder = path.resolve(import.meta.dirname, "../../sdk");
   return createDockerDriver({ stateDirectory, sdkFolder, runtime, host: `unix://${engine?.socket}` });
-}
-
-async function whyUnavailable(runtime: string): Promise<string | undefined> {
-  const folder = await mkdtemp(path.join(tmpdir(), "whiskers-probe-"));
-  try {
-    const probe = await makeDriver(runtime, folder).probe();
-    return probe.available ? undefined : probe.reason;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

@@ -10,6 +10,7 @@ import type { Package } from "../../src/domain/package.ts";
 import { createWasmDriver } from "../../src/sandbox/drivers/wasm/create-wasm-driver.ts";
 import { listByArgument } from "../../src/sandbox/drivers/process-tree.ts";
 import { openSandboxes } from "../../src/sandbox/sandboxes.ts";
+import { barePackage } from "../../src/sandbox/testing/bare-package.ts";
 import { MEMORY_PAGES, TMP_BYTES } from "../fixtures/hostile-modules.ts";
 import { KeepingSink, metaOf } from "./run-attack.ts";
 
@@ -78,24 +79,9 @@ export function packageOf(id: string, bytes: Uint8Array, plain: boolean): Packag
   mkdirSync(place);
   writeFileSync(path.join(place, `${id}.wasm`), bytes);
   symlinkSync("/etc/passwd", path.join(place, "linked"));
-  return {
-    digest: `sha256:${Buffer.from(id).toString("hex").padStart(64, "0")}`,
-    root: null,
-    dependencies: null,
+  return barePackage({
+    name: id,
     folder: place,
-    manifest: {
-      id,
-      name: id,
-      description: null,
-      version: null,
-      consumes: [],
-      produces: [],
-      guest: { kind: "wasm", file: `${id}.wasm`, args: [], plain },
-      limits: {},
-      schema: "openkat/1",
-      dependencies: null,
-      onInvalid: "fail",
-      runtime: null,
-    },
-  };
+    guest: { kind: "wasm", file: `${id}.wasm`, args: [], plain },
+  });
 }

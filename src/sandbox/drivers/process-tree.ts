@@ -17,6 +17,11 @@ export function listByEnvironment(entry: string): readonly number[] {
     );
 }
 
+/** As it was started. Empty when it has ended, or is not for us to see. */
+export function argumentsOf(pid: number): readonly string[] {
+  return read(`/proc/${pid}/cmdline`)?.split("\0") ?? [];
+}
+
 /** Living processes with an argument that holds this text. */
 export function listByArgument(text: string): readonly number[] {
   return readdirSync("/proc")

@@ -15,6 +15,7 @@ import type { Driver } from "../driver.ts";
 import { DEFAULT_POOL_OPTIONS, openPool } from "../pool.ts";
 import type { Pool, PoolOptions } from "../pool.ts";
 import type { RecordSink } from "../record-sink.ts";
+import { barePackage } from "./bare-package.ts";
 import { processDriver } from "./process-driver.ts";
 import type { ProcessDriver, ProcessDriverOptions } from "./process-driver.ts";
 
@@ -104,27 +105,7 @@ export function plainGuest(...argv: readonly string[]): Package {
 }
 
 function packageOf(guest: Guest): Package {
-  const digest = `sha256:${createHash("sha256").update(JSON.stringify(guest)).digest("hex")}`;
-  return {
-    digest,
-    root: null,
-    dependencies: null,
-    folder: "/nonexistent",
-    manifest: {
-      id: "test",
-      name: "test",
-      description: null,
-      version: null,
-      consumes: [],
-      produces: [],
-      guest,
-      limits: {},
-      schema: "openkat/1",
-      dependencies: null,
-      runtime: null,
-      onInvalid: "fail",
-    },
-  };
+  return barePackage({ name: "test", folder: "/nonexistent", guest });
 }
 
 /** Turns a package of this file into a command line. */

@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { isObject } from "../../../domain/unknown.ts";
-import { isAlive, startOf } from "../process-tree.ts";
+import { argumentsOf, isAlive, startOf } from "../process-tree.ts";
 import type { Engine } from "./engine.ts";
 
 /** The process that Podman starts beside each container, conmon(8). It outlives its container by what it cleans up. */
@@ -22,6 +21,7 @@ export async function findMonitor(engine: Engine, container: string): Promise<Mo
   const state = isObject(answer) ? answer["State"] : null;
   const pid = Number(isObject(state) ? (state["ConmonPid"] ?? 0) : 0);
   const startedAt = startOf(pid);
+  // Pids of another machine or pid namespace are other processes here.
   return startedAt === null || !argumentsOf(pid).includes(container) ? null : { pid, startedAt };
 }
 
@@ -29,13 +29,4 @@ export async function findMonitor(engine: Engine, container: string): Promise<Mo
 export async function untilMonitorEnded({ pid, startedAt }: Monitor): Promise<void> {
   const giveUpAtMs = performance.now() + GIVE_UP_MS;
   while (isAlive(pid) && startOf(pid) === startedAt && performance.now() < giveUpAtMs) await delay(LOOK_MS);
-}
-
-/** Pids of another machine or pid namespace are other processes here. */
-function argumentsOf(pid: number): readonly string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    return [];
-  }
 }

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path/posix";
 
 import { removeEverywhere } from "../../cgroup/everywhere.ts";
 import { isStaleSandbox } from "../../cgroup/owner.ts";
+import { argumentsOf } from "../process-tree.ts";
 import { send } from "../signals.ts";
 import { jailsIn } from "./firecracker/jail.ts";
 
@@ -26,13 +27,9 @@ function namesIn(folder: string): readonly string[] {
 }
 
 function isStaleMonitor(pid: number): boolean {
-  try {
-    const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-    // QEMU's; Firecracker's, and those of what starts it; and as the jailer hands it on.
-    const named = ["-name", "--id"].map((option) => argv[argv.lastIndexOf(option) + 1] ?? "");
-    const joined = argv.find((one) => one.startsWith("--id="))?.slice("--id=".length) ?? "";
-    return [...named, joined].some(isStaleSandbox);
-  } catch {
-    return false;
-  }
+  const argv = argumentsOf(pid);
+  // QEMU's; Firecracker's, and those of what starts it; and as the jailer hands it on.
+  const named = ["-name", "--id"].map((option) => argv[argv.lastIndexOf(option) + 1] ?? "");
+  const joined = argv.find((one) => one.startsWith("--id="))?.slice("--id=".length) ?? "";
+  return [...named, joined].some(isStaleSandbox);
 }
