@@ -37,6 +37,7 @@ const LIMITS: Limits = {
   tmpBytes: 8 * MiB,
 };
 const GIVE_UP_MS = 60_000;
+const UNREAD_MS = 300;
 
 export interface DriverFolders {
   readonly stateDirectory: string;
@@ -208,6 +209,22 @@ export function driverContract(
       assert.deepEqual(output, bytes);
       assert.equal(errors.toString(), "warning\n");
       assert.deepEqual(ending, { exitCode: 0, signal: null, outOfMemory: false, runtimeError: null });
+    });
+
+    test("what a guest printed comes whole, though it has ended before it is read", async ({
+      driver,
+      command,
+    }) => {
+      const script = "head -c 150000 /dev/zero | tee /dev/fd/2";
+      const sandbox = await open(driver, command(["sh", "-c", script]));
+      sandbox.input.end();
+      await delay(UNREAD_MS);
+      const [output, errors] = [collect(sandbox.output), collect(sandbox.errors)];
+      const ends = [endOf(sandbox.output), endOf(sandbox.errors)];
+      assert.equal((await sandbox.ended).exitCode, 0);
+      await Promise.all(ends);
+      assert.deepEqual([output().length, errors().length], [150_000, 150_000]);
+      await sandbox.close();
     });
 
     test("the guest's exit code and signal are told as they were", async ({ driver, command }) => {

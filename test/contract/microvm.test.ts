@@ -16,7 +16,14 @@ driverContract("microvm", (folders) => createMicrovmDriver({ ...folders, diskIma
     ? { rootsOf: { javascript: () => baseRoot("node"), php: () => baseRoot("php") } }
     : {
         only: {
-          titles: ["probe says", "three streams", "files are placed", "kill ends daemons", "terminate asks"],
+          titles: [
+            "probe says",
+            "three streams",
+            "printed comes whole",
+            "files are placed",
+            "kill ends daemons",
+            "terminate asks",
+          ],
           otherwise: "machines are emulated here: WHISKERS_TEST_MICROVM=all runs the whole contract",
         },
       }),

@@ -119,7 +119,11 @@ supervise() {
     echo 1 >$GUEST/cgroup.kill
     usleep 1000
   done
-  [ -n "$drains" ] && kill $feed 2>/dev/null && wait $drains
+  # The feed may have ended before, with the input.
+  if [ -n "$drains" ]; then
+    kill $feed 2>/dev/null
+    wait $drains
+  fi
   tell_usage "ended $code"
   echo -n "$1" >&6
   echo -n "$1" >&7

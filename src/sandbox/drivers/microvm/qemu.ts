@@ -242,7 +242,8 @@ function qemuArguments(machine: Machine, { accelerator, counterKhz }: QemuOption
     "-accel",
     emulated ? `tcg,tb-size=${TRANSLATED_MIB}` : "kvm",
     "-cpu",
-    emulated ? "max" : "host",
+    // V8's account of its code is at times wrong where there are protection keys, and ends Node.js (nodejs/node#64500).
+    emulated ? "max,pku=off" : "host",
     "-smp",
     String(machine.cpus),
     "-m",
