@@ -215,8 +215,9 @@ export function driverContract(
       driver,
       command,
     }) => {
-      const script = "head -c 150000 /dev/zero | tee /dev/fd/2";
-      const sandbox = await open(driver, command(["sh", "-c", script]));
+      const script = "head -c 150000 /dev/zero >&2; head -c 150000 /dev/zero";
+      const prepared = await driver.prepare(command(["sh", "-c", script]));
+      const sandbox = await driver.open(prepared, { limits: LIMITS, state: "fresh", files: [] });
       sandbox.input.end();
       await delay(UNREAD_MS);
       const [output, errors] = [collect(sandbox.output), collect(sandbox.errors)];
