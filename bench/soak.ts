@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
 import { checkObject } from "../src/cli/check-object.ts";
+import { openDatabase } from "../src/db/open-database.ts";
 import { startMockOpenKat } from "../src/mock-openkat/start-mock-openkat.ts";
 import { cpuMsOf, residentBytesOf } from "../src/sandbox/drivers/process-tree.ts";
 import { startPostgres } from "../test/fixtures/postgres-server.ts";
@@ -42,6 +43,9 @@ async function soak(minutes: number, perSecond: number): Promise<object> {
   const mock = await startMockOpenKat({ check: checkObject });
   undo.defer(() => mock.close());
   mock.graphs.get("org")?.declare(SOURCE.primary_key, SOURCE);
+  const url = await server.createDatabase();
+  const database = await openDatabase({ url, home });
+  undo.defer(() => database.close());
   const log = path.join(home, "log");
   const file = openSync(log, "a");
   const flags = ["--max-semi-space-size=4", "--heap-growing-percent=25", "--inspect=127.0.0.1:0"];
@@ -54,7 +58,7 @@ async function soak(minutes: number, perSecond: number): Promise<object> {
       WHISKERS_NORMALIZERS: path.join(ROOT, "src/bench/normalizers/python"),
       WHISKERS_SLOTS: "4",
       WHISKERS_KEEP: "5m",
-      DATABASE_URL: await server.createDatabase(),
+      DATABASE_URL: url,
       SCHEDULER_API: mock.urls.mula,
       BYTES_API: mock.urls.bytes,
       BYTES_USERNAME: "bytes",
@@ -82,7 +86,11 @@ async function soak(minutes: number, perSecond: number): Promise<object> {
     using heap = await openHeap(log);
     const heapBytes = await heap.usedBytes();
     const done = mock.tasks.all().filter(isDone).length;
-    curve.push({ second, done, residentBytes: residentBytesOf(pid), heapBytes });
+    // Those of five minutes and the ten between two times of forgetting: more, and forgetting does not keep up.
+    const [kept] = await database.query<{ tasks: number }>(
+      "select count(*)::int as tasks from whiskers.task",
+    );
+    curve.push({ second, done, residentBytes: residentBytesOf(pid), heapBytes, tasksKept: kept?.tasks });
   }
   return { minutes, perSecond, cpuMs: cpuMsOf(pid, "alone"), curve };
 }

@@ -76,6 +76,23 @@ describe("server", { timeout: 120_000, skip: noPostgres ?? false }, () => {
     }
   });
 
+  test("every column that refers to another table has an index, so that forgetting costs the same with a million tasks", async () => {
+    const database = await openDatabase({ url: await server.createDatabase(), home });
+    await migrate(database);
+    const without = await database.query<{ referring: string }>(
+      `select conrelid::regclass || ' (' || attname || ')' as referring
+       from pg_constraint join pg_attribute on attrelid = conrelid and attnum = conkey[1]
+       where contype = 'f' and connamespace = 'whiskers'::regnamespace
+         and not exists (select from pg_index where indrelid = conrelid and indkey[0] = conkey[1] and indpred is null)`,
+    );
+    assert.deepEqual(without, []);
+    const [{ count } = { count: 0 }] = await database.query<{ count: number }>(
+      "select count(*)::int from pg_constraint where contype = 'f' and connamespace = 'whiskers'::regnamespace",
+    );
+    assert.ok(count > 5, `${count} references`);
+    await database.close();
+  });
+
   test("a worker that stands still loses its claim to another, and its late result is refused", async () => {
     const fresh = await server.createDatabase();
     const [task] = tasks(1);
