@@ -262,7 +262,7 @@ suite(
           disks: [],
           memoryBytes: 32 * 1024 * 1024,
           cpus: 1,
-          procsFiles: [],
+          enterFiles: [],
           userId: null,
           snapshot: { folder: saved, as },
         });

@@ -22,7 +22,9 @@ export interface CgroupView {
 
 /** The control group of one sandbox: limits, measures and ends all its processes together. */
 export interface Cgroup extends CgroupView {
-  /** A process that writes `0` to each of them is in it, with all that it starts from then on. */
+  /** A process of one thread that writes `0` to each of them is in it, with all that it starts from then on. */
+  readonly enterFiles: readonly string[];
+  /** Whose number is written to each of them is in it. */
   readonly procsFiles: readonly string[];
   /** Ends what lives in it, waits until it is empty, and removes it. Idempotent. */
   remove(): Promise<void>;

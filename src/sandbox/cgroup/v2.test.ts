@@ -40,6 +40,7 @@ describe("cgroups of version 2, on plain files", () => {
     const read = (name: string): string => readFileSync(path.join(made, name), "utf8");
     assert.equal(read("memory.max"), "1000");
     assert.deepEqual(cgroup.procsFiles, [path.join(made, "cgroup.procs")]);
+    assert.deepEqual(cgroup.enterFiles, cgroup.procsFiles);
   });
 
   it("knows a kill for memory, CPU time and the peak", () => {

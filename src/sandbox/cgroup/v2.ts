@@ -120,6 +120,7 @@ function createCgroup(folder: string, limits: CgroupLimits): Cgroup {
 }
 
 class CgroupV2 implements Cgroup {
+  readonly enterFiles: readonly string[];
   readonly procsFiles: readonly string[];
   readonly #folder: string;
   #peakBytes = 0;
@@ -128,6 +129,8 @@ class CgroupV2 implements Cgroup {
   constructor(folder: string) {
     this.#folder = folder;
     this.procsFiles = [`${folder}/cgroup.procs`];
+    // It moves no single thread to another group of this kind.
+    this.enterFiles = this.procsFiles;
   }
 
   pids(): readonly number[] {

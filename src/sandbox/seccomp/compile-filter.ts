@@ -55,6 +55,25 @@ export function compileFilter(architecture: FilterArchitecture): Buffer {
   ]);
 }
 
+/** A filter that answers one call as a kernel would that does not have it, and leaves all others alone. */
+export function compileRefusal(architecture: FilterArchitecture, call: number): Buffer {
+  const refusal = returnOf("ENOSYS");
+  const equals = (value: number, skipped: number): Instruction => ({
+    code: JUMP_IF_EQUAL,
+    ifTrue: 0,
+    ifFalse: skipped,
+    value,
+  });
+  return encode([
+    load(OFFSET_ARCH),
+    equals(ARCHITECTURES[architecture].audit, 2 + refusal.length),
+    load(OFFSET_NR),
+    equals(call, refusal.length),
+    ...refusal,
+    ...decide("allow"),
+  ]);
+}
+
 function verdicts(column: 0 | 1): ReadonlyMap<number, Verdict> {
   const byNumber = new Map<number, Verdict>();
   for (const { calls } of ALLOWED) {

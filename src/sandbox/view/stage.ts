@@ -1,21 +1,16 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { openSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import path from "node:path/posix";
 
 import { messageOf } from "../../domain/unknown.ts";
 import { WhiskersError } from "../../errors.ts";
-
-/** Descriptor by which a launching program is given the namespace. */
-export const STAGE_FD = 5;
+import { makeMountNamespace, runInNamespace } from "./mount-namespace.ts";
 
 /** Folders that a mount may hide in a namespace of our own: empty or of no use for a sandbox. */
 const PLACES = ["/media", "/mnt", "/srv"];
 
 /**
  * Shows folders that only root can reach (`/root` is 0700) to the users that sandboxes run as, without
- * changing or copying them: bind mounts in a mount namespace that only sandboxes enter. The namespace lives
- * as long as our descriptor of it, so nothing is left behind, however this process ends.
+ * changing or copying them: bind mounts in a mount namespace that only sandboxes enter.
  */
 export class Stage {
   #namespace: { readonly fd: number; readonly place: string } | null = null;
@@ -48,12 +43,15 @@ export class Stage {
 
   async #mount(sources: readonly string[]): Promise<void> {
     try {
-      this.#namespace ??= await makeNamespace(sources);
+      this.#namespace ??= await openNamespace(sources);
       for (const source of sources) {
         if (this.#places.has(source)) continue;
         const target = path.join(this.#namespace.place, String(this.#places.size));
         const make = statSync(source).isDirectory() ? "mkdir" : "touch";
-        await runIn(this.#namespace.fd, `${make} "$2" && mount --bind -- "$1" "$2"`, [source, target]);
+        await runInNamespace(this.#namespace.fd, `${make} "$2" && mount --bind -- "$1" "$2"`, [
+          source,
+          target,
+        ]);
         this.#places.set(source, target);
       }
     } catch (error) {
@@ -75,30 +73,17 @@ function isReachableByAll(target: string): boolean {
   }
 }
 
-async function makeNamespace(sources: readonly string[]): Promise<{ fd: number; place: string }> {
+async function openNamespace(sources: readonly string[]): Promise<{ fd: number; place: string }> {
+  const place = findPlace(sources);
+  return { fd: await makeMountNamespace(place), place };
+}
+
+function findPlace(sources: readonly string[]): string {
   const place = PLACES.find(
     (folder) => isFree(folder) && !sources.some((one) => one.startsWith(`${folder}/`)),
   );
   if (place === undefined) throw new Error(`none of ${PLACES.join(", ")} is free to be hidden by a mount`);
-  const script =
-    'mount -t tmpfs -o mode=0711,size=1m,nosuid,nodev whiskers "$1" && echo mounted && read -r _';
-  const child = spawn(
-    "unshare",
-    ["--mount", "--propagation", "slave", "/bin/sh", "-c", script, "sh", place],
-    {
-      stdio: ["pipe", "pipe", "pipe"],
-    },
-  );
-  let complaint = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (complaint += text));
-  child.stdin.on("error", () => {});
-  const ended = once(child, "close");
-  await Promise.race([once(child.stdout, "data"), ended]);
-  if (child.exitCode !== null) throw new Error(complaint.trim() || "unshare --mount failed");
-  const fd = openSync(`/proc/${child.pid}/ns/mnt`, "r");
-  child.stdin.end();
-  await ended;
-  return { fd, place };
+  return place;
 }
 
 function isFree(folder: string): boolean {
@@ -107,19 +92,4 @@ function isFree(folder: string): boolean {
   } catch {
     return false;
   }
-}
-
-async function runIn(namespaceFd: number, script: string, args: readonly string[]): Promise<void> {
-  const stdio = ["ignore", "ignore", "pipe", "ignore", "ignore", namespaceFd] as const;
-  const child = spawn(
-    "nsenter",
-    [`--mount=/proc/self/fd/${STAGE_FD}`, "/bin/sh", "-c", script, "sh", ...args],
-    {
-      stdio: [...stdio],
-    },
-  );
-  let complaint = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (complaint += text));
-  const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(complaint.trim() || `nsenter ended with ${code}`);
 }

@@ -5,7 +5,7 @@ import type { Machine } from "./monitor.ts";
 export function enterScript(machine: Machine, closes: readonly number[]): string {
   return [
     "set -e",
-    ...machine.procsFiles.map((file) => `echo 0 >${quote(file)}`),
+    ...machine.enterFiles.map((file) => `echo 0 >${quote(file)}`),
     // When memory is short on the machine, a sandbox goes before anything else does.
     "echo 800 >/proc/self/oom_score_adj",
     "ulimit -c 0",

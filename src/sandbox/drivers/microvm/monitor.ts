@@ -15,7 +15,7 @@ export interface Machine {
   readonly memoryBytes: number;
   readonly cpus: number;
   /** A process that writes `0` to each is in the cgroup that limits the monitor. */
-  readonly procsFiles: readonly string[];
+  readonly enterFiles: readonly string[];
   /** User and group that the monitor runs as; null: those of this process. */
   readonly userId: number | null;
   /** It is to be saved, or was; absent: neither. */

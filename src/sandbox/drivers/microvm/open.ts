@@ -142,7 +142,7 @@ export async function openMachine(
       disks: disks.files,
       memoryBytes,
       cpus,
-      procsFiles: cgroup?.procsFiles ?? [],
+      enterFiles: cgroup?.enterFiles ?? [],
       userId,
       ...(snapshot === undefined ? {} : { snapshot: { folder: snapshot.folder, as: snapshot.as } }),
     });

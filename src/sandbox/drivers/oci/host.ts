@@ -20,6 +20,7 @@ import { SandboxIds } from "../subprocess/confine.ts";
 import type { OciOptions } from "./create-oci-driver.ts";
 import { reap } from "./reap.ts";
 import type { Runtime } from "./runtimes.ts";
+import { WholeRoots } from "./whole-roots.ts";
 
 /** This machine as far as containers of one runtime are concerned. */
 export interface OciHost extends ViewHost {
@@ -35,6 +36,8 @@ export interface OciHost extends ViewHost {
   readonly cgroups: CgroupParent | null;
   readonly ids: SandboxIds;
   readonly stage: Stage;
+  /** For runtimes that want such. */
+  readonly wholeRoots: WholeRoots;
   /** Containers are put into a user namespace. */
   readonly userNamespace: boolean;
   /** We are root: containers get users of their own. Else theirs is ours. */
@@ -80,6 +83,7 @@ export async function findBase(options: OciOptions): Promise<OciBase> {
     cgroups: openCgroups(),
     ids: new SandboxIds(),
     stage: new Stage(),
+    wholeRoots: new WholeRoots(path.join(stateDirectory, "oci/whole")),
     isRoot: process.geteuid?.() === 0,
     nsenter: findAll("nsenter", searchPath)[0] ?? "nsenter",
     inherited: inheritedDescriptors(),

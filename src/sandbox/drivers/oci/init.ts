@@ -64,6 +64,11 @@ code=0
 "$@" 2>&8 8>&- || code=$?
 exit "$code"`;
 
+/** What a guest sees that is the first process itself. */
+export function withoutInit(entries: readonly Entry[]): readonly Entry[] {
+  return entries.filter(({ target }) => target !== INSIDE_SHELL);
+}
+
 function shellOf(root: string): string | null {
   const [shell] = findInRoot(root, "sh", "/bin:/usr/bin");
   const real = shell === undefined ? null : resolveInRoot(root, shell);

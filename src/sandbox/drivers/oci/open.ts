@@ -14,7 +14,7 @@ import { containerFilter } from "../../seccomp/container-filter.ts";
 import type { ContainerFilter } from "../../seccomp/container-filter.ts";
 import { gvisorFilter } from "../../seccomp/gvisor-filter.ts";
 import { makeSkeleton } from "../../view/skeleton.ts";
-import { STAGE_FD } from "../../view/stage.ts";
+import { NAMESPACE_FD } from "../../view/mount-namespace.ts";
 import { INSIDE, withLimits } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import { RESERVED_BY_V8_BYTES } from "../../view/view-host.ts";
@@ -26,10 +26,11 @@ import { bundleConfig } from "./bundle.ts";
 import type { ContainerUsers } from "./bundle.ts";
 import type { OciHost } from "./host.ts";
 import { sourcesOf } from "./sources-of.ts";
-import { underInit } from "./init.ts";
+import { underInit, withoutInit } from "./init.ts";
 import { removeFiles } from "./reap.ts";
 import type { Runtime } from "./runtimes.ts";
 import { OciSandbox } from "./sandbox.ts";
+import type { Bind } from "./whole-roots.ts";
 
 /** Of the host's users, the one that root of every container is: it owns nothing, and no guest becomes it. */
 const ROOT_ID = 1_999_999_999;
@@ -42,11 +43,10 @@ export async function openGuest(
 ): Promise<OciSandbox> {
   const command = guestCommand(prepared.pkg, request.state, pathsInside(prepared), request.limits);
   const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;
-  // Under `fresh` the kernel ends the rest with it. Under `fork` it ends the rest itself, and any other process of its user,
-  // which gVisor lets nobody hide, would be one for a run to live on in. Python has been run already to be described; of
-  // another program that cannot be started a shell says so, and the runtime is not to blame.
-  const isFirst =
-    host.runtime.signalsFirst && request.state !== "reuse" && prepared.pkg.manifest.guest.kind === "python";
+  // A shell would be one process more to start. Under `fork` it would also be one for a run to live on in: gVisor lets nobody
+  // hide from others of its user. Our SDK knows what a first process has to do. Python has been run already to be described;
+  // of another program that cannot be started a shell says so, and the runtime is not to blame.
+  const isFirst = host.runtime.signalsFirst && prepared.pkg.manifest.guest.kind === "python";
   const flags = request.state === "fork" ? host.runtime.forkFlags : [];
   return openContainer(prepared.entries, { ...command, reservedBytes, isFirst, flags }, request, host);
 }
@@ -138,14 +138,22 @@ async function makeBundle(
     await writeFile(source, content);
     await chmod(source, 0o444);
   }
+  const shown = command.isFirst === true ? withoutInit(entries) : entries;
   const targets = placed.map((file) => path.join(INSIDE.files, file.name));
-  const skeleton = await makeSkeleton(host.roots, entries, [INSIDE.files], targets);
+  const skeleton = await makeSkeleton(host.roots, shown, [INSIDE.files], targets);
   if (host.userNamespace)
-    await host.stage.add([skeleton, ...sourcesOf(entries), ...placed.map((one) => one.source)]);
+    await host.stage.add([skeleton, ...sourcesOf(shown), ...placed.map((one) => one.source)]);
   const has = (controller: "memory" | "pids"): boolean => host.cgroups?.controllers.has(controller) === true;
+  const mounts = await mountPoints();
+  const common = host.runtime.wantsWholeRoot ? shown.filter(isCommon) : [];
   const config = bundleConfig({
-    rootFolder: host.stage.placeOf(skeleton),
-    entries: withLimits(entries, limits).map((entry) =>
+    rootFolder: host.runtime.wantsWholeRoot
+      ? await host.wholeRoots.add(skeleton, common, mounts)
+      : host.stage.placeOf(skeleton),
+    entries: withLimits(
+      shown.filter((entry) => !common.some((one) => one === entry)),
+      limits,
+    ).map((entry) =>
       entry.kind === "read-only" ? { ...entry, source: host.stage.placeOf(entry.source) } : entry,
     ),
     files: placed.map((file) => ({ name: file.name, source: host.stage.placeOf(file.source) })),
@@ -165,9 +173,16 @@ async function makeBundle(
         ? null
         : limits.processes + host.runtime.ownProcesses,
     dataBytes: has("memory") ? null : limits.memoryBytes + (command.reservedBytes ?? 0),
-    mountPoints: await mountPoints(),
+    mountPoints: mounts,
   });
   await writeFile(path.join(bundle, "config.json"), JSON.stringify(config));
+}
+
+/** The same for many packages: a root with it is put together once. */
+function isCommon(entry: Entry): entry is Bind {
+  return (
+    entry.kind === "read-only" && entry.target !== INSIDE.package && entry.target !== INSIDE.dependencies
+  );
 }
 
 function seccompOf({ kind }: Runtime): ContainerFilter | null {
@@ -197,10 +212,11 @@ async function start(
   cgroup: Cgroup | null,
   host: OciHost,
 ): Promise<ChildProcess> {
-  const { runtime, stage, inherited } = host;
+  const { runtime, inherited } = host;
+  const namespace = runtime.wantsWholeRoot ? host.wholeRoots.fd : host.stage.fd;
   // What a runtime that may make none starts stays where it is itself.
-  const enter = runtime.makesCgroup && host.isRoot ? [] : (cgroup?.procsFiles ?? []);
-  const closes = [...(stage.fd === null ? [] : [STAGE_FD]), ...inherited.filter((fd) => fd > STATUS_FD)];
+  const enter = runtime.makesCgroup && host.isRoot ? [] : (cgroup?.enterFiles ?? []);
+  const closes = [...(namespace === null ? [] : [NAMESPACE_FD]), ...inherited.filter((fd) => fd > STATUS_FD)];
   const script = [
     "set -e",
     ...enter.map((file) => `echo 0 >'${file.replaceAll("'", String.raw`'\''`)}'`),
@@ -208,10 +224,11 @@ async function start(
     'exec "$@"',
   ];
   const argv = [
-    ...(stage.fd === null ? [] : [host.nsenter, `--mount=/proc/self/fd/${STAGE_FD}`, "--"]),
+    ...(namespace === null ? [] : [host.nsenter, `--mount=/proc/self/fd/${NAMESPACE_FD}`, "--"]),
     ...(enter.length === 0 && closes.length === 0
       ? []
       : [...shellThatCloses(closes), "-c", script.join("\n"), "sh"]),
+    ...runtime.under,
     runtime.program,
     ...runtime.flags,
     ...flags,
@@ -231,7 +248,7 @@ async function start(
   const child = spawn(program, args, {
     // Nothing of ours: what a runtime does not need, it cannot pass on.
     env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-    stdio: ["pipe", "pipe", "pipe", "pipe", "ignore", stage.fd ?? "ignore"],
+    stdio: ["pipe", "pipe", "pipe", "pipe", "ignore", namespace ?? "ignore"],
     detached: true,
     cwd: "/",
   });

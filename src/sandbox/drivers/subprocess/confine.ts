@@ -6,7 +6,7 @@ import { FD } from "./launch.ts";
 /** What the launching shell does to itself, in this order, before it becomes the program that makes the sandbox. */
 export interface Confinement {
   /** It enters these cgroups. */
-  readonly procsFiles: readonly string[];
+  readonly enterFiles: readonly string[];
   readonly limits: Limits;
   /** RLIMIT_NPROC, counted over all processes of its user; null: not set here. */
   readonly userProcesses: number | null;
@@ -60,7 +60,7 @@ export function confined(
 }
 
 function script({
-  procsFiles,
+  enterFiles,
   limits,
   userProcesses,
   dataBytes,
@@ -70,7 +70,7 @@ function script({
 }: Confinement): string {
   return [
     "set -e",
-    ...procsFiles.map((file) => `echo 0 >'${file.replaceAll("'", String.raw`'\''`)}'`),
+    ...enterFiles.map((file) => `echo 0 >'${file.replaceAll("'", String.raw`'\''`)}'`),
     // When memory is short on the machine, a sandbox goes before anything else does.
     "echo 800 >/proc/self/oom_score_adj",
     ...(muteCoreHandler ? [] : ["ulimit -c 0"]),

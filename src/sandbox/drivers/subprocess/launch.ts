@@ -1,9 +1,9 @@
 import type { Limits } from "../../../domain/limits.ts";
-import { STAGE_FD } from "../../view/stage.ts";
+import { NAMESPACE_FD } from "../../view/mount-namespace.ts";
 import type { Entry } from "../../view/view.ts";
 
 /** Descriptors of the launching programs. The guest gets 0, 1 and 2 alone. */
-export const FD = Object.freeze({ status: 3, seccomp: 4, stage: STAGE_FD, firstFile: 6 });
+export const FD = Object.freeze({ status: 3, seccomp: 4, stage: NAMESPACE_FD, firstFile: 6 });
 
 /** All that a variant needs to know to start one sandbox. */
 export interface Launch {

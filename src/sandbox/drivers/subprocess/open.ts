@@ -74,7 +74,7 @@ export async function launchSandbox(
     });
     const argv = confined(
       {
-        procsFiles: cgroup?.procsFiles ?? [],
+        enterFiles: cgroup?.enterFiles ?? [],
         limits,
         userProcesses: id === null ? null : limits.processes + LAUNCHING_PROCESSES,
         dataBytes:
