@@ -1,6 +1,6 @@
 import type { Usage } from "../../domain/outcome.ts";
 import type { Cgroup } from "../cgroup/cgroup.ts";
-import { cpuMsOf, listTree, proportionalBytesOf, residentBytesOf } from "./process-tree.ts";
+import { ProcessWatchdog } from "./process-watchdog.ts";
 
 /** Measures the processes of one sandbox and knows when they have used too much memory. */
 export interface Meter {
@@ -59,24 +59,21 @@ export class CgroupMeter implements Meter {
   }
 }
 
-/** Sums up what /proc says, again and again, where no cgroup can be had. Short peaks escape it. */
+/** By what its processes use, summed up again and again, where no cgroup can be had. */
 export class WatchdogMeter implements Meter {
-  readonly #memoryBytes: number;
+  readonly #watchdog: ProcessWatchdog;
   #initPid: number | null = null;
   #timer: NodeJS.Timeout | null = null;
-  #exceeded = false;
-  #cpuMs = 0;
-  #peakBytes = 0;
 
   constructor(memoryBytes: number) {
-    this.#memoryBytes = memoryBytes;
+    this.#watchdog = new ProcessWatchdog(memoryBytes);
   }
 
   start(initPid: number, exceeded: () => void): void {
     this.#initPid = initPid;
     this.#timer = setInterval(() => {
       this.#look();
-      if (!this.#exceeded) return;
+      if (!this.#watchdog.outOfMemory()) return;
       this.stop();
       exceeded();
     }, WATCHDOG_MS);
@@ -89,11 +86,11 @@ export class WatchdogMeter implements Meter {
 
   usage(): Usage {
     this.#look();
-    return { cpuMs: this.#cpuMs, peakMemoryBytes: this.#peakBytes === 0 ? null : this.#peakBytes };
+    return this.#watchdog.usage();
   }
 
   outOfMemory(): boolean {
-    return this.#exceeded;
+    return this.#watchdog.outOfMemory();
   }
 
   pids(): null {
@@ -105,20 +102,6 @@ export class WatchdogMeter implements Meter {
   }
 
   #look(): void {
-    const pids = this.#initPid === null ? [] : listTree(this.#initPid);
-    if (pids.length === 0) return;
-    this.#cpuMs = Math.max(
-      this.#cpuMs,
-      sum(pids, (pid) => cpuMsOf(pid)),
-    );
-    let bytes = sum(pids, residentBytesOf);
-    // Forked processes share most of their pages: look closer before judging.
-    if (bytes > this.#memoryBytes) bytes = sum(pids, proportionalBytesOf);
-    this.#peakBytes = Math.max(this.#peakBytes, bytes);
-    this.#exceeded ||= bytes > this.#memoryBytes;
+    if (this.#initPid !== null) this.#watchdog.look(this.#initPid);
   }
-}
-
-function sum(pids: readonly number[], measure: (pid: number) => number): number {
-  return pids.reduce((total, pid) => total + measure(pid), 0);
 }

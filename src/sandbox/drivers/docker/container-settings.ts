@@ -2,6 +2,7 @@ import type { Limits } from "../../../domain/limits.ts";
 import type { GuestCommand } from "../../guest-command.ts";
 import { INSIDE, privateView } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
+import type { EngineLimit } from "./engine-limits.ts";
 import { initCommand } from "./init.ts";
 
 /** What a container is made from. */
@@ -24,6 +25,10 @@ export interface ContainerParts {
    * limit alone bounds empty files. It hides paths by another setting than Docker, and makes places writable by itself.
    */
   readonly isPodman: boolean;
+  /** What the engine can limit. Of anything else it may not be asked: it could refuse the container. */
+  readonly limited: ReadonlySet<EngineLimit>;
+  /** The init sets limits of processes, because the engine does not; a script of its shell. Empty: the engine does. */
+  readonly limitsScript: string;
   /** Of the engine; null: its default. */
   readonly runtime: string | null;
   /** Processes of the init and of the runtime that count against the limit. */
@@ -60,11 +65,11 @@ const READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sys
 
 /** The body of `POST /containers/create`, Engine API 1.41. */
 export function containerSettings(parts: ContainerParts): unknown {
-  const { command, limits } = parts;
+  const { command, limits, limited } = parts;
   const user = `${parts.id}:${parts.id}`;
   return {
     Image: parts.image,
-    Entrypoint: initCommand(command.argv),
+    Entrypoint: initCommand(command.argv, parts.limitsScript),
     Cmd: [],
     Env: Object.entries(command.env).map(([name, value]) => `${name}=${value}`),
     WorkingDir: INSIDE.package,
@@ -97,13 +102,12 @@ export function containerSettings(parts: ContainerParts): unknown {
       Mounts: [...parts.entries.flatMap(mountOf), ...volumeAt(parts.volume)],
       Tmpfs: Object.fromEntries(tmpfsOf(parts)),
       ShmSize: shmBytes(limits),
-      Memory: limits.memoryBytes,
       // Memory and swap together: none.
-      MemorySwap: limits.memoryBytes,
+      ...(limited.has("memory") ? { Memory: limits.memoryBytes, MemorySwap: limits.memoryBytes } : {}),
       OomKillDisable: false,
       OomScoreAdj: OOM_SCORE,
-      PidsLimit: limits.processes + parts.ownProcesses,
-      NanoCpus: Math.round(limits.cpus * 1e9),
+      ...(limited.has("processes") ? { PidsLimit: limits.processes + parts.ownProcesses } : {}),
+      ...(limited.has("cpu") ? { NanoCpus: Math.round(limits.cpus * 1e9) } : {}),
       Ulimits: [
         ulimit("core", 0),
         ulimit("nofile", limits.openFiles),

@@ -42,6 +42,7 @@ class DockerDriver implements Driver {
   /** Known once it has been tried. */
   #ownKernel = false;
   #fork = true;
+  #memoryLimit = true;
   #needsRoot = false;
 
   constructor(options: DockerOptions) {
@@ -53,7 +54,7 @@ class DockerDriver implements Driver {
     return {
       isolates: true,
       ownKernel: this.#ownKernel,
-      memoryLimit: true,
+      memoryLimit: this.#memoryLimit,
       fork: this.#fork,
       roots: true,
       needsRoot: this.#needsRoot,
@@ -93,9 +94,10 @@ class DockerDriver implements Driver {
     this.#found ??= setUp(this.#options);
     const found = await this.#found;
     if (found.available) {
-      const { ownKernel, initMode, sharesFiles } = found.host;
+      const { ownKernel, initMode, sharesFiles, limits } = found.host;
       this.#needsRoot = !sharesFiles;
       this.#ownKernel = ownKernel;
+      this.#memoryLimit = limits.has("memory");
       // Where nothing can hide from others of its user, a run could write to the stream of what it is forked from.
       this.#fork = initMode === INIT_MODES[0].mode;
     } else this.#found = null;

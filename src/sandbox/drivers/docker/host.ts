@@ -14,6 +14,8 @@ import { rememberPythons } from "../../view/remember-pythons.ts";
 import type { DockerOptions } from "./create-docker-driver.ts";
 import { Engine, EngineError } from "./engine.ts";
 import { EngineEvents } from "./engine-events.ts";
+import { askPodman, limitsOfDocker } from "./engine-limits.ts";
+import type { EngineLimit } from "./engine-limits.ts";
 import { EngineImages } from "./engine-images.ts";
 import { findSocket } from "./find-socket.ts";
 import { explainEngineFailure } from "./explain-failure.ts";
@@ -31,6 +33,9 @@ export interface Host {
   readonly engine: Engine;
   readonly events: EngineEvents;
   readonly isPodman: boolean;
+  /** Podman of an ordinary user. */
+  readonly isRootlessPodman: boolean;
+  readonly limits: ReadonlySet<EngineLimit>;
   /** `Docker 20.10.24 with runc`. */
   readonly version: string;
   /** Of the engine; null: its default. */
@@ -141,6 +146,7 @@ function hostOf(facts: Facts, base: Host, about: About): Host {
 /** What an engine says of itself. */
 export interface About {
   readonly isPodman: boolean;
+  readonly isRootlessPodman: boolean;
   readonly version: string;
   /** It, or everything that it runs, is in a user namespace. */
   readonly inUserNamespace: boolean;
@@ -148,6 +154,7 @@ export interface About {
   readonly runtime: string;
   readonly cgroup: string;
   readonly hasSeccomp: boolean;
+  readonly limits: ReadonlySet<EngineLimit>;
   readonly warnings: readonly string[];
   /** Which engine it is. */
   readonly id: string;
@@ -162,6 +169,7 @@ async function describeEngine(
   const [version, info] = await Promise.all([ask("/version"), ask("/info")]);
   const components = list(version["Components"]).map(record);
   const isPodman = components.some(({ Name: name }) => String(name).startsWith("Podman"));
+  const podman = isPodman ? await askPodman(engine, HELLO_TIMEOUT_MS) : null;
   const runtimes = Object.keys(record(info["Runtimes"]));
   const used = runtime ?? textOr(info["DefaultRuntime"], "its own runtime");
   if (runtime !== null && !isPodman && !runtimes.includes(runtime)) {
@@ -173,12 +181,15 @@ async function describeEngine(
   const security = list(info["SecurityOptions"]).map(String);
   return {
     isPodman,
+    isRootlessPodman: podman?.isRootless === true,
     version: `${isPodman ? "Podman" : "Docker"} ${String(version["Version"])} with ${used}`,
-    inUserNamespace: security.some((one) => /name=(?:rootless|userns)\b/u.test(one)),
+    inUserNamespace:
+      podman?.isRootless === true || security.some((one) => /name=(?:rootless|userns)\b/u.test(one)),
     runtimes,
     runtime: used,
     cgroup: `cgroup v${textOr(info["CgroupVersion"], "1")}`,
     hasSeccomp: security.some((one) => one.startsWith("name=seccomp")),
+    limits: podman?.limits ?? limitsOfDocker(info),
     warnings: list(info["Warnings"]).map(String),
     id: `${textOr(info["ID"], "")} ${engine.socketPath}`,
   };
@@ -197,6 +208,8 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     engine,
     events: new EngineEvents(engine, ownerLabels(stateDirectory)[LABEL.owner] ?? ""),
     isPodman: about.isPodman,
+    isRootlessPodman: about.isRootlessPodman,
+    limits: about.limits,
     version: about.version,
     runtime: options.runtime ?? null,
     cgroups: null,

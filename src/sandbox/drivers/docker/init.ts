@@ -2,6 +2,9 @@ import { createHash } from "node:crypto";
 import { chmod, readFile, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
+import type { Limits } from "../../../domain/limits.ts";
+import { argumentsOf } from "../process-tree.ts";
+
 /**
  * The first process of a container, as a script of the shell that is copied into its image. The kernel keeps
  * signals that end a process from the first one of a pid namespace, so that a guest that was the first could not
@@ -59,6 +62,34 @@ export async function makeInitFile(
   return file;
 }
 
-export function initCommand(argv: readonly string[]): readonly string[] {
-  return [INIT, "-c", INIT_SCRIPT, "init", ...argv];
+/** Is this process of this machine one? */
+export function isInit(pid: number): boolean {
+  return argumentsOf(pid)[0] === INIT;
 }
+
+/** @param limits a script that comes before it: of `limitsScript`, or empty */
+export function initCommand(argv: readonly string[], limits: string): readonly string[] {
+  return [INIT, "-c", `${limits}${INIT_SCRIPT}`, "init", ...argv];
+}
+
+/** What the init does to itself and all that it starts, for an engine that does not. `dataBytes`: of each process. */
+export function limitsScript(
+  { openFiles, tmpBytes }: Limits,
+  processes: number,
+  dataBytes: number | null,
+): string {
+  return [
+    "set -e",
+    // In blocks of 512 bytes, which bash takes for 1024 otherwise.
+    "if (set -o posix) 2>/dev/null; then set -o posix; fi",
+    `ulimit -c 0; ulimit -n ${openFiles}; ulimit -f ${Math.ceil(tmpBytes / FILE_BLOCK_BYTES)}`,
+    `ulimit -s ${STACK_KIB}; ulimit -l ${LOCKED_KIB}`,
+    `if (ulimit -u ${processes}) 2>/dev/null; then ulimit -u ${processes}; else ulimit -p ${processes}; fi`,
+    ...(dataBytes === null ? [] : [`ulimit -d ${Math.floor(dataBytes / 1024)}`]),
+    "set +e\n",
+  ].join("\n");
+}
+
+const FILE_BLOCK_BYTES = 512;
+const STACK_KIB = 8192;
+const LOCKED_KIB = 64;

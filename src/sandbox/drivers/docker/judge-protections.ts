@@ -42,9 +42,9 @@ export function judgeProtections(
       capabilities.length > 0 && capabilities.every((name) => has(name, NO_CAPABILITIES)) ? tool : null,
     "unprivileged-uid": facts.uid === 0 ? null : "a user of its own per sandbox",
     seccomp: isFiltered ? filterName(facts, host) : null,
-    "memory-limit": about.cgroup,
-    "process-limit": about.cgroup,
-    "cpu-limit": about.cgroup,
+    "memory-limit": about.limits.has("memory") ? about.cgroup : "rlimit and watchdog",
+    "process-limit": about.limits.has("processes") ? about.cgroup : "rlimit",
+    "cpu-limit": about.limits.has("cpu") ? about.cgroup : null,
     "file-size-limit": limited("files") ? "rlimit" : null,
     "open-files-limit": limited("descriptors") ? "rlimit" : null,
   } as Record<ProtectionName, string | null>;
@@ -62,6 +62,10 @@ function adviceFor(facts: Facts, about: About, { sharesFiles }: Host): readonly 
   if (!sharesFiles)
     advice.push(
       "the engine does not see this machine's files: packages are sent to it as images, and each needs a base root or an image to run on",
+    );
+  if (!about.limits.has("memory"))
+    advice.push(
+      "this user's engine has no control groups: memory is limited by a watchdog, CPU time not at all; it needs version 2 of them, and `Delegate=yes`",
     );
   if (facts.sharesKernel) {
     const stronger = about.runtimes.filter((name) => /runsc|kata/u.test(name));

@@ -2,7 +2,9 @@ import type { Usage } from "../../../domain/outcome.ts";
 import { isObject } from "../../../domain/unknown.ts";
 import type { CgroupView } from "../../cgroup/cgroup.ts";
 import { UNKNOWN_USAGE } from "../../read-usage.ts";
+import { ProcessWatchdog } from "../process-watchdog.ts";
 import type { Engine } from "./engine.ts";
+import { isInit } from "./init.ts";
 
 /** Measures one container. What it says last stays true when the container is gone. */
 export interface Meter {
@@ -98,4 +100,33 @@ function numberAt(value: unknown, ...keys: readonly string[]): number | null {
   let at = value;
   for (const key of keys) at = isObject(at) ? at[key] : undefined;
   return typeof at === "number" ? at : null;
+}
+
+/** By what its processes use, summed up by us: no cgroup counts them. Short peaks escape it. */
+export class WatchdogMeter implements Meter {
+  readonly #pid: number;
+  readonly #watchdog: ProcessWatchdog;
+
+  /** @param pid of its init; when that has ended there is nothing to measure */
+  constructor(pid: number, memoryBytes: number) {
+    this.#pid = pid;
+    this.#watchdog = new ProcessWatchdog(memoryBytes);
+  }
+
+  usage(): Promise<Usage> {
+    this.look();
+    return Promise.resolve(this.#watchdog.usage());
+  }
+
+  look(): void {
+    if (isInit(this.#pid)) this.#watchdog.look(this.#pid);
+  }
+
+  outOfMemory(): boolean {
+    return this.#watchdog.outOfMemory();
+  }
+
+  kill(): void {
+    // The engine does it.
+  }
 }

@@ -3,13 +3,15 @@ import path from "node:path/posix";
 import { Readable } from "node:stream";
 
 import { isObject, messageOf } from "../../../domain/unknown.ts";
+import type { Limits } from "../../../domain/limits.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { OpenRequest } from "../../driver.ts";
 import { guestCommand } from "../../guest-command.ts";
-import type { GuestCommand } from "../../guest-command.ts";
 import { INSIDE } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import { pathsInside } from "../../view/paths-inside.ts";
+import { RESERVED_BY_V8_BYTES } from "../../view/view-host.ts";
+import type { LaunchCommand } from "../../view/view-host.ts";
 import { attachStreams } from "./attach-streams.ts";
 import { containerSettings } from "./container-settings.ts";
 import { FILES_FOLDER } from "./copied-filesystem.ts";
@@ -17,11 +19,14 @@ import { EngineError } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import type { Host } from "./host.ts";
 import { labelsOf } from "./owner.ts";
+import { limitsScript } from "./init.ts";
+import { CgroupMeter, StatsMeter, WatchdogMeter } from "./meter.ts";
+import type { Meter } from "./meter.ts";
 import { findMonitor, untilMonitorEnded } from "./podman-monitor.ts";
 import type { Monitor } from "./podman-monitor.ts";
 import type { PreparedPackage } from "./prepare.ts";
 import { removeContainer } from "./reap.ts";
-import { DockerSandbox } from "./sandbox.ts";
+import { DockerSandbox, stateOf } from "./sandbox.ts";
 import { tarOf } from "./tar.ts";
 
 /** @throws WhiskersError `sandbox-failed` */
@@ -31,7 +36,8 @@ export async function openSandbox(
   host: Host,
 ): Promise<DockerSandbox> {
   const command = guestCommand(prepared.pkg, request.state, pathsInside(prepared), request.limits);
-  return launchSandbox(prepared, command, request, host);
+  const reservedBytes = prepared.pkg.manifest.guest.kind === "javascript" ? RESERVED_BY_V8_BYTES : 0;
+  return launchSandbox(prepared, { ...command, reservedBytes }, request, host);
 }
 
 /** An image, and what of this machine is to be seen in it. */
@@ -44,7 +50,7 @@ export interface Filesystem {
 /** Starts any command in a container. @throws WhiskersError `sandbox-failed` */
 export async function launchSandbox(
   filesystem: Filesystem,
-  command: GuestCommand,
+  command: LaunchCommand,
   request: Pick<OpenRequest, "limits" | "files">,
   host: Host,
 ): Promise<DockerSandbox> {
@@ -76,6 +82,8 @@ export async function launchSandbox(
       seccomp: host.seccomp,
       runtime: host.runtime,
       isPodman: host.isPodman,
+      limited: host.limits,
+      limitsScript: limitsFor(request.limits, command, host),
       ownProcesses: host.ownProcesses,
     };
     container = await create(name, settings, filesystem, host);
@@ -92,7 +100,7 @@ export async function launchSandbox(
       container,
       streams,
       isPodman: host.isPodman,
-      cgroup: host.cgroups?.(container) ?? null,
+      meter: await meterOf(container, request.limits, host),
       release,
     });
   } catch (error) {
@@ -100,6 +108,22 @@ export async function launchSandbox(
     const message = `the engine cannot start a container: ${messageOf(error)}`;
     throw new WhiskersError("sandbox-failed", message, { cause: error });
   }
+}
+
+/** Limits that the engine does not set. */
+function limitsFor(limits: Limits, command: LaunchCommand, host: Host): string {
+  if (!host.isRootlessPodman) return "";
+  const dataBytes = host.limits.has("memory") ? null : limits.memoryBytes + (command.reservedBytes ?? 0);
+  return limitsScript(limits, limits.processes + host.ownProcesses, dataBytes);
+}
+
+async function meterOf(container: string, { memoryBytes }: Limits, host: Host): Promise<Meter> {
+  if (!host.limits.has("memory")) {
+    const state = await stateOf(host.engine, container);
+    return new WatchdogMeter(Number(state?.["Pid"] ?? 0), memoryBytes);
+  }
+  const cgroup = host.cgroups?.(container) ?? null;
+  return cgroup === null ? new StatsMeter(host.engine, container) : new CgroupMeter(cgroup);
 }
 
 /** Somebody may have removed the image: it is made again, once. */

@@ -4,14 +4,12 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
 import { isObject, messageOf } from "../../../domain/unknown.ts";
-import type { CgroupView } from "../../cgroup/cgroup.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { signalOfStatus } from "../signals.ts";
 import type { Attached } from "./attach-streams.ts";
 import { demultiplex } from "./demultiplex.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineEvents } from "./engine-events.ts";
-import { CgroupMeter, StatsMeter } from "./meter.ts";
 import type { Meter } from "./meter.ts";
 import { waitUntilEnded } from "./wait-until-ended.ts";
 
@@ -30,8 +28,7 @@ export interface SandboxParts {
   readonly container: string;
   readonly streams: Attached;
   readonly isPodman: boolean;
-  /** Null: not for us to see. */
-  readonly cgroup: CgroupView | null;
+  readonly meter: Meter;
   /** Removes the container and all else; called once, when it has ended. */
   readonly release: () => Promise<void>;
 }
@@ -57,7 +54,7 @@ export class DockerSandbox implements Sandbox {
   #closed: Promise<void> | null = null;
 
   constructor(parts: SandboxParts) {
-    const { streams, engine, events, container, cgroup } = parts;
+    const { streams, events, container, meter } = parts;
     this.id = parts.id;
     this.container = container;
     this.runtime = parts.runtime;
@@ -68,7 +65,7 @@ export class DockerSandbox implements Sandbox {
     const { output, errors } = demultiplex(streams.output);
     this.output = output;
     this.errors = errors;
-    this.#meter = cgroup === null ? new StatsMeter(engine, container) : new CgroupMeter(cgroup);
+    this.#meter = meter;
     this.#timer = setInterval(() => {
       this.#look();
     }, OOM_LOOK_MS);

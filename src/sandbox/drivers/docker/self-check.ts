@@ -10,6 +10,7 @@ import { INSIDE, readOnly } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import { copiedFilesystem, programWithLibraries } from "./copied-filesystem.ts";
 import type { Host } from "./host.ts";
+import { isInit } from "./init.ts";
 import { launchSandbox } from "./open.ts";
 import type { Filesystem } from "./open.ts";
 import { stateOf } from "./sandbox.ts";
@@ -70,7 +71,10 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
     const said = await readUntilEnd(sandbox);
     if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
     if (!said.includes(`given ${given}\n`)) return { works: false, reason: "a guest does not see its files" };
-    return { works: true, facts: collect(said, await outside(sandbox, host)) };
+    const seen = await outside(sandbox, host);
+    if (seen === null && !host.limits.has("memory"))
+      return { works: false, reason: "it limits no memory, and what it runs cannot be seen from here" };
+    return { works: true, facts: collect(said, seen) };
   } catch (error) {
     return { works: false, reason: messageOf(error) };
   } finally {
@@ -142,13 +146,15 @@ async function whyItEnded(sandbox: DockerSandbox): Promise<string> {
 /** What we can see of it from outside. */
 interface Outside {
   readonly pid: number;
-  readonly cgroups: ContainerCgroups;
+  /** Null: it is in none of its own. */
+  readonly cgroups: ContainerCgroups | null;
 }
 
 async function outside({ container }: DockerSandbox, { engine }: Host): Promise<Outside | null> {
   const pid = Number((await stateOf(engine, container))?.["Pid"] ?? 0);
   const cgroups = pid === 0 ? null : findContainerCgroups(pid, container);
-  return cgroups === null ? null : { pid, cgroups };
+  // A number of another machine is another process here, or none.
+  return cgroups === null && !isInit(pid) ? null : { pid, cgroups };
 }
 
 function collect(said: string, seen: Outside | null): Facts {
