@@ -112,8 +112,9 @@ export async function launchSandbox(
 
 /** Limits that the engine does not set. */
 function limitsFor(limits: Limits, command: LaunchCommand, host: Host): string {
-  if (!host.isRootlessPodman) return "";
-  const dataBytes = host.limits.has("memory") ? null : limits.memoryBytes + (command.reservedBytes ?? 0);
+  const isMemoryLimited = host.limits.has("memory");
+  if (!host.isRootlessPodman && isMemoryLimited) return "";
+  const dataBytes = isMemoryLimited ? null : limits.memoryBytes + (command.reservedBytes ?? 0);
   return limitsScript(limits, limits.processes + host.ownProcesses, dataBytes);
 }
 

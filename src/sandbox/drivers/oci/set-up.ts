@@ -105,6 +105,9 @@ function adviceFor(
     ...(runtime.ownKernel
       ? []
       : ["install runsc (gVisor): containers of it have a kernel of their own, and start more slowly"]),
+    ...(runtime.kind === "runsc" && runtime.under.length === 0
+      ? ["install perl: gVisor starts some 40 ms sooner under a filter that it can load"]
+      : []),
     ...(runtime.ownKernel || userNamespace ? [] : ["containers are in no user namespace here"]),
     ...(isRoot
       ? []
