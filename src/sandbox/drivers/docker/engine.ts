@@ -183,15 +183,19 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString("utf8").trim();
 }
 
-/** Some answers are many lines of JSON: the last one says how it ended, and any may be a complaint. */
+/** Some answers are lines of JSON, one or many: the last one says how it ended, and any may be a complaint. */
 function parseLast(text: string): unknown {
+  const said = parseLines(text);
+  const complaint = said.find((one) => isObject(one) && typeof one["error"] === "string");
+  if (isObject(complaint)) throw new EngineError(500, String(complaint["error"]));
+  return said.at(-1);
+}
+
+function parseLines(text: string): readonly unknown[] {
   try {
-    return JSON.parse(text) as unknown;
+    return [JSON.parse(text) as unknown];
   } catch {
-    const said = text.split("\n").map((line): unknown => JSON.parse(line));
-    const complaint = said.find((one) => isObject(one) && typeof one["error"] === "string");
-    if (isObject(complaint)) throw new EngineError(500, String(complaint["error"]));
-    return said.at(-1);
+    return text.split("\n").map((line): unknown => JSON.parse(line));
   }
 }
 
