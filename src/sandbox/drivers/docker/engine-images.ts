@@ -80,7 +80,7 @@ export class EngineImages {
     const there = below.length === 0 ? null : await this.provide(below, { looked: true, passing: false });
     const parts = {
       description: layers.map(({ description }) => description).join(", "),
-      layers: layers.map((layer, index) => ({ ...layer, diffId: there?.diffIds[index] })),
+      layers: layers.map((layer, index) => ({ ...layer, known: there?.layers[index] })),
     };
     const image = await provideImage(
       engine,
@@ -134,8 +134,8 @@ export class EngineImages {
 /** Null: there is none that can be used. */
 async function readRecord(file: string): Promise<MadeImage | null> {
   try {
-    const { id, tag, diffIds } = JSON.parse(await readFile(file, "utf8")) as Partial<MadeImage>;
-    return id === undefined || tag === undefined || diffIds === undefined ? null : { id, tag, diffIds };
+    const { id, tag, layers } = JSON.parse(await readFile(file, "utf8")) as Partial<MadeImage>;
+    return id === undefined || tag === undefined || layers === undefined ? null : { id, tag, layers };
   } catch {
     return null;
   }

@@ -29,8 +29,14 @@ export interface ImageParts {
 
 export interface LayerParts {
   entries(): AsyncIterable<TarEntry> | Iterable<TarEntry>;
-  /** Its digest, `sha256:<hex>`, when the engine has an image that begins with it and those below: it is not sent then. */
-  readonly diffId?: string | undefined;
+  /** What it is, when the engine has an image that begins with it and those below: it is not sent then. */
+  readonly known?: SentLayer | undefined;
+}
+
+export interface SentLayer {
+  /** Its digest, `sha256:<hex>`. */
+  readonly diffId: string;
+  readonly sizeBytes: number;
 }
 
 export interface MadeImage {
@@ -38,8 +44,8 @@ export interface MadeImage {
   readonly id: string;
   /** Its name, by which it is removed. */
   readonly tag: string;
-  /** Digests of its layers, from the lowest up. */
-  readonly diffIds: readonly string[];
+  /** From the lowest up. */
+  readonly layers: readonly SentLayer[];
 }
 
 export interface ProvideOptions {
@@ -64,15 +70,16 @@ export async function provideImage(
       parts.layers.map(async (one) => knownLayer(one) ?? (await writeLayer(one, draft))),
     );
     const image = imageOf(parts, layers);
-    if (await hasImage(engine, image.id)) return madeOf(image, layers);
+    const there = await findImage(engine, image, layers);
+    if (there !== null) return { ...madeOf(image, layers), id: there };
     await onMade?.(madeOf(image, layers));
     try {
       await load(engine, image, layers);
     } catch (error) {
-      const refused = error instanceof EngineError && error.status !== null;
-      if (!refused || layers.every(({ file }) => file !== null)) throw error;
-      // It wants to see layers that it has, or has them no more.
-      await load(engine, image, await Promise.all(parts.layers.map((one) => writeLayer(one, draft))));
+      if (!isRefusal(error) || layers.every(({ file }) => file !== null)) throw error;
+      await loadAgain(engine, image, layers, () =>
+        Promise.all(parts.layers.map((one) => writeLayer(one, draft))),
+      );
     }
     return { ...madeOf(image, layers), id: await idOf(engine, image.tag, layers) };
   } finally {
@@ -80,11 +87,9 @@ export async function provideImage(
   }
 }
 
-interface Layer {
-  readonly diffId: string;
+interface Layer extends SentLayer {
   /** The archive; null: the engine is to have it. */
   readonly file: string | null;
-  readonly sizeBytes: number;
 }
 
 interface Image {
@@ -94,11 +99,11 @@ interface Image {
 }
 
 function madeOf({ id, tag }: Image, layers: readonly Layer[]): MadeImage {
-  return { id, tag, diffIds: layers.map(({ diffId }) => diffId) };
+  return { id, tag, layers: layers.map(({ diffId, sizeBytes }) => ({ diffId, sizeBytes })) };
 }
 
-function knownLayer({ diffId }: LayerParts): Layer | null {
-  return diffId === undefined ? null : { diffId, file: null, sizeBytes: 0 };
+function knownLayer({ known }: LayerParts): Layer | null {
+  return known === undefined ? null : { ...known, file: null };
 }
 
 /** On disk: its digest has to be known before the archive that it is in begins. */
@@ -131,33 +136,87 @@ function imageOf({ description }: ImageParts, layers: readonly Layer[]): Image {
   return { id: `sha256:${digest}`, tag: `${REPOSITORY}:${digest.slice(0, 16)}`, config };
 }
 
-async function load(engine: Engine, image: Image, layers: readonly Layer[]): Promise<void> {
-  const tar = Readable.from(tarOf(archive(image, layers)));
+/** It wants to see layers that it has, or has them no more. */
+async function loadAgain(
+  engine: Engine,
+  image: Image,
+  layers: readonly Layer[],
+  all: () => Promise<readonly Layer[]>,
+): Promise<void> {
+  try {
+    await load(engine, image, layers, ociLayout(image, layers));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    await load(engine, image, await all());
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof EngineError && error.status !== null;
+}
+
+async function load(
+  engine: Engine,
+  image: Image,
+  layers: readonly Layer[],
+  entries = archive(image, layers),
+): Promise<void> {
+  const tar = Readable.from(tarOf(entries));
   await engine.ask("POST", "/images/load", { query: { quiet: "1" }, tar, timeoutMs: LOAD_TIMEOUT_MS });
 }
 
 /** As `docker save` writes it: every engine reads that. */
 function archive({ id, tag, config }: Image, layers: readonly Layer[]): readonly TarEntry[] {
-  const configName = `${id.replace("sha256:", "")}.json`;
-  const nameOf = ({ diffId }: Layer): string => `${diffId.replace("sha256:", "")}.tar`;
+  const configName = `${hexOf(id)}.json`;
+  const nameOf = ({ diffId }: Layer): string => `${hexOf(diffId)}.tar`;
   const manifest = [{ Config: configName, RepoTags: [tag], Layers: layers.map(nameOf) }];
   return [
-    { kind: "file", path: "manifest.json", mode: 0o644, content: Buffer.from(JSON.stringify(manifest)) },
+    jsonFile("manifest.json", manifest),
     { kind: "file", path: configName, mode: 0o644, content: config },
-    ...layers.flatMap((layer): readonly TarEntry[] =>
-      layer.file === null
-        ? []
-        : [
-            {
-              kind: "copy",
-              path: nameOf(layer),
-              mode: 0o644,
-              source: layer.file,
-              sizeBytes: layer.sizeBytes,
-            },
-          ],
-    ),
+    ...layers.flatMap((layer) => layerFile(layer, nameOf(layer))),
   ];
+}
+
+/** OCI image-spec, image-layout.md: what is missing in it containerd looks for in what it has. */
+function ociLayout({ id, tag, config }: Image, layers: readonly Layer[]): readonly TarEntry[] {
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: { mediaType: `${OCI}.config.v1+json`, digest: id, size: config.length },
+      layers: layers.map(({ diffId, sizeBytes }) => ({
+        mediaType: `${OCI}.layer.v1.tar`,
+        digest: diffId,
+        size: sizeBytes,
+      })),
+    }),
+  );
+  const digest = `sha256:${createHash("sha256").update(manifest).digest("hex")}`;
+  const annotations = { "io.containerd.image.name": `docker.io/library/${tag}` };
+  const described = { mediaType: OCI_MANIFEST, digest, size: manifest.length, annotations };
+  const blob = (name: string): string => `blobs/sha256/${hexOf(name)}`;
+  return [
+    jsonFile("oci-layout", { imageLayoutVersion: "1.0.0" }),
+    jsonFile("index.json", { schemaVersion: 2, manifests: [described] }),
+    { kind: "file", path: blob(digest), mode: 0o644, content: manifest },
+    { kind: "file", path: blob(id), mode: 0o644, content: config },
+    ...layers.flatMap((layer) => layerFile(layer, blob(layer.diffId))),
+  ];
+}
+
+const OCI = "application/vnd.oci.image";
+const OCI_MANIFEST = `${OCI}.manifest.v1+json`;
+
+function hexOf(digest: string): string {
+  return digest.replace("sha256:", "");
+}
+
+function jsonFile(file: string, content: unknown): TarEntry {
+  return { kind: "file", path: file, mode: 0o644, content: Buffer.from(JSON.stringify(content)) };
+}
+
+function layerFile({ file, sizeBytes }: Layer, name: string): readonly TarEntry[] {
+  return file === null ? [] : [{ kind: "copy", path: name, mode: 0o644, source: file, sizeBytes }];
 }
 
 /** @throws EngineError */
@@ -169,6 +228,17 @@ export async function hasImage(engine: Engine, id: string): Promise<boolean> {
     if (error instanceof EngineError && error.status === 404) return false;
     throw error;
   }
+}
+
+/** Its digest as the engine names it; null: it is not there, or under its name there is another. @throws EngineError */
+async function findImage(
+  engine: Engine,
+  { id, tag }: Image,
+  layers: readonly Layer[],
+): Promise<string | null> {
+  if (await hasImage(engine, id)) return id;
+  if (!(await hasImage(engine, tag))) return null;
+  return idOf(engine, tag, layers).catch(() => null);
 }
 
 /** Engines that keep images otherwise than Docker always did name them by another digest: it is asked for once. */
