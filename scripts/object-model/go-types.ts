@@ -51,7 +51,30 @@ function structOf({ name, description, fields }: ModelType): string[] {
     "",
     `// ObjectType is "${name}".`,
     `func (*${name}) ObjectType() string { return "${name}" }`,
+    "",
+    `func (o *${name}) writeFields(e *encoder) {`,
+    ...fields.flatMap(writeField),
+    "}",
   ];
+}
+
+/** What is left out is nil. */
+function writeField(field: ModelField): string[] {
+  const name = `o.${fieldName(field.name)}`;
+  const type = typeOf(field);
+  const isPointer = type.startsWith("*");
+  const write = (value: string): string => {
+    switch (valueType(field)) {
+      case "string":
+        return `e.textField("${field.name}", ${value})`;
+      case "int64":
+        return `e.integerField("${field.name}", ${value})`;
+      default:
+        return `e.field("${field.name}", ${value})`;
+    }
+  };
+  if (!field.required) return [`\tif ${name} != nil {`, `\t\t${write(isPointer ? `*${name}` : name)}`, "\t}"];
+  return [`\t${isPointer ? `e.field("${field.name}", ${name})` : write(name)}`];
 }
 
 function tagOf({ name, required }: ModelField): string {

@@ -49,13 +49,17 @@ type stream struct {
 
 // send writes one frame whole, and waits for a host that is busy. A host that is gone ends the process.
 func (s *stream) send(kind byte, run uint32, payload []byte) {
-	frame := make([]byte, headerBytes, headerBytes+len(payload))
-	binary.BigEndian.PutUint32(frame, uint32(len(payload)))
+	s.write(kind, run, append(make([]byte, headerBytes, headerBytes+len(payload)), payload...))
+}
+
+// write sends a frame that has room for its header.
+func (s *stream) write(kind byte, run uint32, frame []byte) {
+	binary.BigEndian.PutUint32(frame, uint32(len(frame)-headerBytes))
 	frame[4] = kind
 	binary.BigEndian.PutUint32(frame[5:], run)
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if _, err := s.output.Write(append(frame, payload...)); err != nil {
+	if _, err := s.output.Write(frame); err != nil {
 		os.Exit(exitHostGone)
 	}
 }

@@ -23,8 +23,8 @@ func Error(format string, arguments ...any)   { write("error", format, arguments
 func write(level, format string, arguments []any) {
 	message := cut(fmt.Sprintf(format, arguments...), messageMaxBytes)
 	if out := current.Load(); out != nil {
-		entry := mustMarshal(map[string]string{"level": level, "message": message})
-		out.stream.send(kindLog, out.run, append(entry, '\n'))
+		entry := appendString([]byte(`{"level":"`+level+`","message":`), message)
+		out.stream.send(kindLog, out.run, append(entry, "}\n"...))
 	} else {
 		fmt.Fprintln(os.Stderr, message)
 	}

@@ -277,6 +277,10 @@ type Network struct {
 // ObjectType is "Network".
 func (*Network) ObjectType() string { return "Network" }
 
+func (o *Network) writeFields(e *encoder) {
+	e.textField("name", o.Name)
+}
+
 // IPAddressV4: An IPv4 address in a network.
 type IPAddressV4 struct {
 	Address  string          `json:"address"`
@@ -286,6 +290,14 @@ type IPAddressV4 struct {
 
 // ObjectType is "IPAddressV4".
 func (*IPAddressV4) ObjectType() string { return "IPAddressV4" }
+
+func (o *IPAddressV4) writeFields(e *encoder) {
+	e.textField("address", o.Address)
+	e.field("network", o.Network)
+	if o.Netblock != nil {
+		e.field("netblock", o.Netblock)
+	}
+}
 
 // IPAddressV6: An IPv6 address in a network.
 type IPAddressV6 struct {
@@ -297,6 +309,14 @@ type IPAddressV6 struct {
 // ObjectType is "IPAddressV6".
 func (*IPAddressV6) ObjectType() string { return "IPAddressV6" }
 
+func (o *IPAddressV6) writeFields(e *encoder) {
+	e.textField("address", o.Address)
+	e.field("network", o.Network)
+	if o.Netblock != nil {
+		e.field("netblock", o.Netblock)
+	}
+}
+
 // AutonomousSystem: An autonomous system of internet routing.
 type AutonomousSystem struct {
 	Number string  `json:"number"`
@@ -305,6 +325,11 @@ type AutonomousSystem struct {
 
 // ObjectType is "AutonomousSystem".
 func (*AutonomousSystem) ObjectType() string { return "AutonomousSystem" }
+
+func (o *AutonomousSystem) writeFields(e *encoder) {
+	e.textField("number", o.Number)
+	e.field("name", o.Name)
+}
 
 // IPV4NetBlock: A block of IPv4 addresses.
 type IPV4NetBlock struct {
@@ -320,6 +345,24 @@ type IPV4NetBlock struct {
 // ObjectType is "IPV4NetBlock".
 func (*IPV4NetBlock) ObjectType() string { return "IPV4NetBlock" }
 
+func (o *IPV4NetBlock) writeFields(e *encoder) {
+	e.field("network", o.Network)
+	if o.Name != nil {
+		e.textField("name", *o.Name)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.AnnouncedBy != nil {
+		e.field("announced_by", o.AnnouncedBy)
+	}
+	if o.Parent != nil {
+		e.field("parent", o.Parent)
+	}
+	e.field("start_ip", o.StartIP)
+	e.integerField("mask", o.Mask)
+}
+
 // IPV6NetBlock: A block of IPv6 addresses.
 type IPV6NetBlock struct {
 	Network     NetworkRef          `json:"network"`
@@ -334,6 +377,24 @@ type IPV6NetBlock struct {
 // ObjectType is "IPV6NetBlock".
 func (*IPV6NetBlock) ObjectType() string { return "IPV6NetBlock" }
 
+func (o *IPV6NetBlock) writeFields(e *encoder) {
+	e.field("network", o.Network)
+	if o.Name != nil {
+		e.textField("name", *o.Name)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.AnnouncedBy != nil {
+		e.field("announced_by", o.AnnouncedBy)
+	}
+	if o.Parent != nil {
+		e.field("parent", o.Parent)
+	}
+	e.field("start_ip", o.StartIP)
+	e.integerField("mask", o.Mask)
+}
+
 // IPPort: A TCP or UDP port of an address.
 type IPPort struct {
 	Address  IPAddressRef `json:"address"`
@@ -345,6 +406,15 @@ type IPPort struct {
 // ObjectType is "IPPort".
 func (*IPPort) ObjectType() string { return "IPPort" }
 
+func (o *IPPort) writeFields(e *encoder) {
+	e.field("address", o.Address)
+	e.textField("protocol", o.Protocol)
+	e.integerField("port", o.Port)
+	if o.State != nil {
+		e.textField("state", *o.State)
+	}
+}
+
 // Service: A kind of service, such as https, independent of where it runs.
 type Service struct {
 	Name string `json:"name"`
@@ -352,6 +422,10 @@ type Service struct {
 
 // ObjectType is "Service".
 func (*Service) ObjectType() string { return "Service" }
+
+func (o *Service) writeFields(e *encoder) {
+	e.textField("name", o.Name)
+}
 
 // IPService: A service that runs on a port.
 type IPService struct {
@@ -362,6 +436,11 @@ type IPService struct {
 // ObjectType is "IPService".
 func (*IPService) ObjectType() string { return "IPService" }
 
+func (o *IPService) writeFields(e *encoder) {
+	e.field("ip_port", o.IPPort)
+	e.field("service", o.Service)
+}
+
 // TLSCipher: The TLS cipher suites that a service offers.
 type TLSCipher struct {
 	IPService IPServiceRef   `json:"ip_service"`
@@ -370,6 +449,11 @@ type TLSCipher struct {
 
 // ObjectType is "TLSCipher".
 func (*TLSCipher) ObjectType() string { return "TLSCipher" }
+
+func (o *TLSCipher) writeFields(e *encoder) {
+	e.field("ip_service", o.IPService)
+	e.field("suites", o.Suites)
+}
 
 // Software: A piece of software, with its version when that is known.
 type Software struct {
@@ -381,6 +465,16 @@ type Software struct {
 // ObjectType is "Software".
 func (*Software) ObjectType() string { return "Software" }
 
+func (o *Software) writeFields(e *encoder) {
+	e.textField("name", o.Name)
+	if o.Version != nil {
+		e.textField("version", *o.Version)
+	}
+	if o.CPE != nil {
+		e.textField("cpe", *o.CPE)
+	}
+}
+
 // SoftwareInstance: A piece of software that was found on an object.
 type SoftwareInstance struct {
 	OOI      OOIRef      `json:"ooi"`
@@ -390,6 +484,11 @@ type SoftwareInstance struct {
 // ObjectType is "SoftwareInstance".
 func (*SoftwareInstance) ObjectType() string { return "SoftwareInstance" }
 
+func (o *SoftwareInstance) writeFields(e *encoder) {
+	e.field("ooi", o.OOI)
+	e.field("software", o.Software)
+}
+
 // DNSZone: A DNS zone.
 type DNSZone struct {
 	Hostname HostnameRef `json:"hostname"`
@@ -398,6 +497,13 @@ type DNSZone struct {
 
 // ObjectType is "DNSZone".
 func (*DNSZone) ObjectType() string { return "DNSZone" }
+
+func (o *DNSZone) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.Parent != nil {
+		e.field("parent", o.Parent)
+	}
+}
 
 // Hostname: A hostname in a network.
 type Hostname struct {
@@ -410,6 +516,17 @@ type Hostname struct {
 // ObjectType is "Hostname".
 func (*Hostname) ObjectType() string { return "Hostname" }
 
+func (o *Hostname) writeFields(e *encoder) {
+	e.field("network", o.Network)
+	e.textField("name", o.Name)
+	if o.DNSZone != nil {
+		e.field("dns_zone", o.DNSZone)
+	}
+	if o.RegisteredDomain != nil {
+		e.field("registered_domain", o.RegisteredDomain)
+	}
+}
+
 // ResolvedHostname: A hostname that resolves to an address.
 type ResolvedHostname struct {
 	Hostname HostnameRef  `json:"hostname"`
@@ -419,6 +536,11 @@ type ResolvedHostname struct {
 // ObjectType is "ResolvedHostname".
 func (*ResolvedHostname) ObjectType() string { return "ResolvedHostname" }
 
+func (o *ResolvedHostname) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	e.field("address", o.Address)
+}
+
 // NXDOMAIN: A hostname of which DNS says that it does not exist.
 type NXDOMAIN struct {
 	Hostname HostnameRef `json:"hostname"`
@@ -426,6 +548,10 @@ type NXDOMAIN struct {
 
 // ObjectType is "NXDOMAIN".
 func (*NXDOMAIN) ObjectType() string { return "NXDOMAIN" }
+
+func (o *NXDOMAIN) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+}
 
 // DNSARecord: A DNS record that gives an IPv4 address.
 type DNSARecord struct {
@@ -439,6 +565,18 @@ type DNSARecord struct {
 // ObjectType is "DNSARecord".
 func (*DNSARecord) ObjectType() string { return "DNSARecord" }
 
+func (o *DNSARecord) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.DNSRecordType != nil {
+		e.textField("dns_record_type", *o.DNSRecordType)
+	}
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+	e.field("address", o.Address)
+}
+
 // DNSAAAARecord: A DNS record that gives an IPv6 address.
 type DNSAAAARecord struct {
 	Hostname      HostnameRef    `json:"hostname"`
@@ -450,6 +588,18 @@ type DNSAAAARecord struct {
 
 // ObjectType is "DNSAAAARecord".
 func (*DNSAAAARecord) ObjectType() string { return "DNSAAAARecord" }
+
+func (o *DNSAAAARecord) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.DNSRecordType != nil {
+		e.textField("dns_record_type", *o.DNSRecordType)
+	}
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+	e.field("address", o.Address)
+}
 
 // DNSMXRecord: A DNS record that names a mail server.
 type DNSMXRecord struct {
@@ -464,6 +614,23 @@ type DNSMXRecord struct {
 // ObjectType is "DNSMXRecord".
 func (*DNSMXRecord) ObjectType() string { return "DNSMXRecord" }
 
+func (o *DNSMXRecord) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.DNSRecordType != nil {
+		e.textField("dns_record_type", *o.DNSRecordType)
+	}
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+	if o.MailHostname != nil {
+		e.field("mail_hostname", o.MailHostname)
+	}
+	if o.Preference != nil {
+		e.integerField("preference", *o.Preference)
+	}
+}
+
 // DNSTXTRecord: A DNS record that holds text.
 type DNSTXTRecord struct {
 	Hostname      HostnameRef `json:"hostname"`
@@ -474,6 +641,17 @@ type DNSTXTRecord struct {
 
 // ObjectType is "DNSTXTRecord".
 func (*DNSTXTRecord) ObjectType() string { return "DNSTXTRecord" }
+
+func (o *DNSTXTRecord) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.DNSRecordType != nil {
+		e.textField("dns_record_type", *o.DNSRecordType)
+	}
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+}
 
 // DNSNSRecord: A DNS record that names a name server.
 type DNSNSRecord struct {
@@ -487,6 +665,18 @@ type DNSNSRecord struct {
 // ObjectType is "DNSNSRecord".
 func (*DNSNSRecord) ObjectType() string { return "DNSNSRecord" }
 
+func (o *DNSNSRecord) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.DNSRecordType != nil {
+		e.textField("dns_record_type", *o.DNSRecordType)
+	}
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+	e.field("name_server_hostname", o.NameServerHostname)
+}
+
 // DNSCNAMERecord: A DNS record that makes a name an alias.
 type DNSCNAMERecord struct {
 	Hostname       HostnameRef `json:"hostname"`
@@ -498,6 +688,18 @@ type DNSCNAMERecord struct {
 
 // ObjectType is "DNSCNAMERecord".
 func (*DNSCNAMERecord) ObjectType() string { return "DNSCNAMERecord" }
+
+func (o *DNSCNAMERecord) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.DNSRecordType != nil {
+		e.textField("dns_record_type", *o.DNSRecordType)
+	}
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+	e.field("target_hostname", o.TargetHostname)
+}
 
 // DNSSOARecord: The DNS record at the start of a zone.
 type DNSSOARecord struct {
@@ -516,6 +718,33 @@ type DNSSOARecord struct {
 // ObjectType is "DNSSOARecord".
 func (*DNSSOARecord) ObjectType() string { return "DNSSOARecord" }
 
+func (o *DNSSOARecord) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.DNSRecordType != nil {
+		e.textField("dns_record_type", *o.DNSRecordType)
+	}
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+	e.field("soa_hostname", o.SOAHostname)
+	if o.Serial != nil {
+		e.integerField("serial", *o.Serial)
+	}
+	if o.Retry != nil {
+		e.integerField("retry", *o.Retry)
+	}
+	if o.Refresh != nil {
+		e.integerField("refresh", *o.Refresh)
+	}
+	if o.Expire != nil {
+		e.integerField("expire", *o.Expire)
+	}
+	if o.Minimum != nil {
+		e.integerField("minimum", *o.Minimum)
+	}
+}
+
 // DNSPTRRecord: A DNS record that gives the name of an address.
 type DNSPTRRecord struct {
 	Hostname      HostnameRef  `json:"hostname"`
@@ -527,6 +756,18 @@ type DNSPTRRecord struct {
 
 // ObjectType is "DNSPTRRecord".
 func (*DNSPTRRecord) ObjectType() string { return "DNSPTRRecord" }
+
+func (o *DNSPTRRecord) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.DNSRecordType != nil {
+		e.textField("dns_record_type", *o.DNSRecordType)
+	}
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+	e.field("address", o.Address)
+}
 
 // DNSCAARecord: A DNS record that says who may issue certificates.
 type DNSCAARecord struct {
@@ -541,6 +782,21 @@ type DNSCAARecord struct {
 // ObjectType is "DNSCAARecord".
 func (*DNSCAARecord) ObjectType() string { return "DNSCAARecord" }
 
+func (o *DNSCAARecord) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+	if o.DNSRecordType != nil {
+		e.textField("dns_record_type", *o.DNSRecordType)
+	}
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+	if o.Flags != nil {
+		e.integerField("flags", *o.Flags)
+	}
+	e.textField("tag", o.Tag)
+}
+
 // DNSSPFRecord: An SPF policy, found in a TXT record.
 type DNSSPFRecord struct {
 	Value        string          `json:"value"`
@@ -553,6 +809,20 @@ type DNSSPFRecord struct {
 // ObjectType is "DNSSPFRecord".
 func (*DNSSPFRecord) ObjectType() string { return "DNSSPFRecord" }
 
+func (o *DNSSPFRecord) writeFields(e *encoder) {
+	e.textField("value", o.Value)
+	if o.TTL != nil {
+		e.integerField("ttl", *o.TTL)
+	}
+	if o.All != nil {
+		e.textField("all", *o.All)
+	}
+	if o.Exp != nil {
+		e.textField("exp", *o.Exp)
+	}
+	e.field("dns_txt_record", o.DNSTXTRecord)
+}
+
 // DNSSPFMechanismIP: An SPF mechanism that names an address.
 type DNSSPFMechanismIP struct {
 	SPFRecord DNSSPFRecordRef `json:"spf_record"`
@@ -563,6 +833,15 @@ type DNSSPFMechanismIP struct {
 
 // ObjectType is "DNSSPFMechanismIP".
 func (*DNSSPFMechanismIP) ObjectType() string { return "DNSSPFMechanismIP" }
+
+func (o *DNSSPFMechanismIP) writeFields(e *encoder) {
+	e.field("spf_record", o.SPFRecord)
+	e.textField("mechanism", o.Mechanism)
+	e.field("ip", o.IP)
+	if o.Qualifier != nil {
+		e.textField("qualifier", *o.Qualifier)
+	}
+}
 
 // DNSSPFMechanismHostname: An SPF mechanism that names a hostname.
 type DNSSPFMechanismHostname struct {
@@ -575,6 +854,15 @@ type DNSSPFMechanismHostname struct {
 // ObjectType is "DNSSPFMechanismHostname".
 func (*DNSSPFMechanismHostname) ObjectType() string { return "DNSSPFMechanismHostname" }
 
+func (o *DNSSPFMechanismHostname) writeFields(e *encoder) {
+	e.field("spf_record", o.SPFRecord)
+	e.textField("mechanism", o.Mechanism)
+	e.field("hostname", o.Hostname)
+	if o.Qualifier != nil {
+		e.textField("qualifier", *o.Qualifier)
+	}
+}
+
 // DNSSPFMechanismNetBlock: An SPF mechanism that names a block of addresses.
 type DNSSPFMechanismNetBlock struct {
 	SPFRecord DNSSPFRecordRef `json:"spf_record"`
@@ -586,6 +874,15 @@ type DNSSPFMechanismNetBlock struct {
 // ObjectType is "DNSSPFMechanismNetBlock".
 func (*DNSSPFMechanismNetBlock) ObjectType() string { return "DNSSPFMechanismNetBlock" }
 
+func (o *DNSSPFMechanismNetBlock) writeFields(e *encoder) {
+	e.field("spf_record", o.SPFRecord)
+	e.textField("mechanism", o.Mechanism)
+	e.field("netblock", o.Netblock)
+	if o.Qualifier != nil {
+		e.textField("qualifier", *o.Qualifier)
+	}
+}
+
 // DMARCTXTRecord: A DMARC policy.
 type DMARCTXTRecord struct {
 	Value    string      `json:"value"`
@@ -596,6 +893,12 @@ type DMARCTXTRecord struct {
 // ObjectType is "DMARCTXTRecord".
 func (*DMARCTXTRecord) ObjectType() string { return "DMARCTXTRecord" }
 
+func (o *DMARCTXTRecord) writeFields(e *encoder) {
+	e.textField("value", o.Value)
+	e.field("ttl", o.TTL)
+	e.field("hostname", o.Hostname)
+}
+
 // DKIMExists: A hostname that uses DKIM.
 type DKIMExists struct {
 	Hostname HostnameRef `json:"hostname"`
@@ -603,6 +906,10 @@ type DKIMExists struct {
 
 // ObjectType is "DKIMExists".
 func (*DKIMExists) ObjectType() string { return "DKIMExists" }
+
+func (o *DKIMExists) writeFields(e *encoder) {
+	e.field("hostname", o.Hostname)
+}
 
 // DKIMSelector: A DKIM selector of a hostname.
 type DKIMSelector struct {
@@ -613,6 +920,11 @@ type DKIMSelector struct {
 // ObjectType is "DKIMSelector".
 func (*DKIMSelector) ObjectType() string { return "DKIMSelector" }
 
+func (o *DKIMSelector) writeFields(e *encoder) {
+	e.textField("selector", o.Selector)
+	e.field("hostname", o.Hostname)
+}
+
 // DKIMKey: A DKIM key of a selector.
 type DKIMKey struct {
 	Key          string          `json:"key"`
@@ -621,6 +933,11 @@ type DKIMKey struct {
 
 // ObjectType is "DKIMKey".
 func (*DKIMKey) ObjectType() string { return "DKIMKey" }
+
+func (o *DKIMKey) writeFields(e *encoder) {
+	e.textField("key", o.Key)
+	e.field("dkim_selector", o.DKIMSelector)
+}
 
 // X509Certificate: An X.509 certificate.
 type X509Certificate struct {
@@ -639,6 +956,33 @@ type X509Certificate struct {
 // ObjectType is "X509Certificate".
 func (*X509Certificate) ObjectType() string { return "X509Certificate" }
 
+func (o *X509Certificate) writeFields(e *encoder) {
+	if o.Subject != nil {
+		e.textField("subject", *o.Subject)
+	}
+	if o.Issuer != nil {
+		e.textField("issuer", *o.Issuer)
+	}
+	e.textField("valid_from", o.ValidFrom)
+	e.textField("valid_until", o.ValidUntil)
+	if o.PKAlgorithm != nil {
+		e.textField("pk_algorithm", *o.PKAlgorithm)
+	}
+	if o.PKSize != nil {
+		e.integerField("pk_size", *o.PKSize)
+	}
+	if o.PKNumber != nil {
+		e.textField("pk_number", *o.PKNumber)
+	}
+	if o.SignedBy != nil {
+		e.field("signed_by", o.SignedBy)
+	}
+	e.textField("serial_number", o.SerialNumber)
+	if o.ExpiresIn != nil {
+		e.textField("expires_in", *o.ExpiresIn)
+	}
+}
+
 // SubjectAlternativeNameHostname: A hostname for which a certificate is valid.
 type SubjectAlternativeNameHostname struct {
 	Certificate X509CertificateRef `json:"certificate"`
@@ -647,6 +991,11 @@ type SubjectAlternativeNameHostname struct {
 
 // ObjectType is "SubjectAlternativeNameHostname".
 func (*SubjectAlternativeNameHostname) ObjectType() string { return "SubjectAlternativeNameHostname" }
+
+func (o *SubjectAlternativeNameHostname) writeFields(e *encoder) {
+	e.field("certificate", o.Certificate)
+	e.field("hostname", o.Hostname)
+}
 
 // SubjectAlternativeNameIP: An address for which a certificate is valid.
 type SubjectAlternativeNameIP struct {
@@ -657,6 +1006,11 @@ type SubjectAlternativeNameIP struct {
 // ObjectType is "SubjectAlternativeNameIP".
 func (*SubjectAlternativeNameIP) ObjectType() string { return "SubjectAlternativeNameIP" }
 
+func (o *SubjectAlternativeNameIP) writeFields(e *encoder) {
+	e.field("certificate", o.Certificate)
+	e.field("address", o.Address)
+}
+
 // SubjectAlternativeNameQualifier: Another name for which a certificate is valid, such as a wildcard.
 type SubjectAlternativeNameQualifier struct {
 	Certificate X509CertificateRef `json:"certificate"`
@@ -665,6 +1019,11 @@ type SubjectAlternativeNameQualifier struct {
 
 // ObjectType is "SubjectAlternativeNameQualifier".
 func (*SubjectAlternativeNameQualifier) ObjectType() string { return "SubjectAlternativeNameQualifier" }
+
+func (o *SubjectAlternativeNameQualifier) writeFields(e *encoder) {
+	e.field("certificate", o.Certificate)
+	e.textField("name", o.Name)
+}
 
 // Website: A hostname as a web service on an address serves it.
 type Website struct {
@@ -675,6 +1034,14 @@ type Website struct {
 
 // ObjectType is "Website".
 func (*Website) ObjectType() string { return "Website" }
+
+func (o *Website) writeFields(e *encoder) {
+	e.field("ip_service", o.IPService)
+	e.field("hostname", o.Hostname)
+	if o.Certificate != nil {
+		e.field("certificate", o.Certificate)
+	}
+}
 
 // HostnameHTTPURL: A web URL whose host is a hostname.
 type HostnameHTTPURL struct {
@@ -688,6 +1055,14 @@ type HostnameHTTPURL struct {
 // ObjectType is "HostnameHTTPURL".
 func (*HostnameHTTPURL) ObjectType() string { return "HostnameHTTPURL" }
 
+func (o *HostnameHTTPURL) writeFields(e *encoder) {
+	e.field("network", o.Network)
+	e.textField("scheme", o.Scheme)
+	e.integerField("port", o.Port)
+	e.textField("path", o.Path)
+	e.field("netloc", o.Netloc)
+}
+
 // IPAddressHTTPURL: A web URL whose host is an address.
 type IPAddressHTTPURL struct {
 	Network NetworkRef   `json:"network"`
@@ -700,6 +1075,14 @@ type IPAddressHTTPURL struct {
 // ObjectType is "IPAddressHTTPURL".
 func (*IPAddressHTTPURL) ObjectType() string { return "IPAddressHTTPURL" }
 
+func (o *IPAddressHTTPURL) writeFields(e *encoder) {
+	e.field("network", o.Network)
+	e.textField("scheme", o.Scheme)
+	e.integerField("port", o.Port)
+	e.textField("path", o.Path)
+	e.field("netloc", o.Netloc)
+}
+
 // HTTPResource: What a website answers for a web URL.
 type HTTPResource struct {
 	Website     WebsiteRef `json:"website"`
@@ -709,6 +1092,14 @@ type HTTPResource struct {
 
 // ObjectType is "HTTPResource".
 func (*HTTPResource) ObjectType() string { return "HTTPResource" }
+
+func (o *HTTPResource) writeFields(e *encoder) {
+	e.field("website", o.Website)
+	e.field("web_url", o.WebURL)
+	if o.RedirectsTo != nil {
+		e.field("redirects_to", o.RedirectsTo)
+	}
+}
 
 // HTTPHeader: A header of an HTTP answer.
 type HTTPHeader struct {
@@ -720,6 +1111,12 @@ type HTTPHeader struct {
 // ObjectType is "HTTPHeader".
 func (*HTTPHeader) ObjectType() string { return "HTTPHeader" }
 
+func (o *HTTPHeader) writeFields(e *encoder) {
+	e.field("resource", o.Resource)
+	e.textField("key", o.Key)
+	e.textField("value", o.Value)
+}
+
 // URL: A URL of any scheme.
 type URL struct {
 	Network NetworkRef `json:"network"`
@@ -730,6 +1127,14 @@ type URL struct {
 // ObjectType is "URL".
 func (*URL) ObjectType() string { return "URL" }
 
+func (o *URL) writeFields(e *encoder) {
+	e.field("network", o.Network)
+	e.textField("raw", o.Raw)
+	if o.WebURL != nil {
+		e.field("web_url", o.WebURL)
+	}
+}
+
 // HTTPHeaderURL: A URL that an HTTP header mentions.
 type HTTPHeaderURL struct {
 	Header HTTPHeaderRef `json:"header"`
@@ -738,6 +1143,11 @@ type HTTPHeaderURL struct {
 
 // ObjectType is "HTTPHeaderURL".
 func (*HTTPHeaderURL) ObjectType() string { return "HTTPHeaderURL" }
+
+func (o *HTTPHeaderURL) writeFields(e *encoder) {
+	e.field("header", o.Header)
+	e.field("url", o.URL)
+}
 
 // HTTPHeaderHostname: A hostname that an HTTP header mentions.
 type HTTPHeaderHostname struct {
@@ -748,6 +1158,11 @@ type HTTPHeaderHostname struct {
 // ObjectType is "HTTPHeaderHostname".
 func (*HTTPHeaderHostname) ObjectType() string { return "HTTPHeaderHostname" }
 
+func (o *HTTPHeaderHostname) writeFields(e *encoder) {
+	e.field("header", o.Header)
+	e.field("hostname", o.Hostname)
+}
+
 // ImageMetadata: What is known of an image that a website serves.
 type ImageMetadata struct {
 	Resource  HTTPResourceRef `json:"resource"`
@@ -757,6 +1172,11 @@ type ImageMetadata struct {
 // ObjectType is "ImageMetadata".
 func (*ImageMetadata) ObjectType() string { return "ImageMetadata" }
 
+func (o *ImageMetadata) writeFields(e *encoder) {
+	e.field("resource", o.Resource)
+	e.field("image_info", o.ImageInfo)
+}
+
 // RESTAPI: A REST API.
 type RESTAPI struct {
 	APIURL WebURLRef `json:"api_url"`
@@ -765,6 +1185,10 @@ type RESTAPI struct {
 // ObjectType is "RESTAPI".
 func (*RESTAPI) ObjectType() string { return "RESTAPI" }
 
+func (o *RESTAPI) writeFields(e *encoder) {
+	e.field("api_url", o.APIURL)
+}
+
 // APIDesignRule: A rule for the design of APIs.
 type APIDesignRule struct {
 	Name string `json:"name"`
@@ -772,6 +1196,10 @@ type APIDesignRule struct {
 
 // ObjectType is "APIDesignRule".
 func (*APIDesignRule) ObjectType() string { return "APIDesignRule" }
+
+func (o *APIDesignRule) writeFields(e *encoder) {
+	e.textField("name", o.Name)
+}
 
 // APIDesignRuleResult: Whether a REST API follows a design rule.
 type APIDesignRuleResult struct {
@@ -784,6 +1212,13 @@ type APIDesignRuleResult struct {
 // ObjectType is "APIDesignRuleResult".
 func (*APIDesignRuleResult) ObjectType() string { return "APIDesignRuleResult" }
 
+func (o *APIDesignRuleResult) writeFields(e *encoder) {
+	e.field("rest_api", o.RestAPI)
+	e.field("rule", o.Rule)
+	e.field("passed", o.Passed)
+	e.textField("message", o.Message)
+}
+
 // SecurityTXT: The security.txt of a website.
 type SecurityTXT struct {
 	Website     WebsiteRef     `json:"website"`
@@ -794,6 +1229,17 @@ type SecurityTXT struct {
 
 // ObjectType is "SecurityTXT".
 func (*SecurityTXT) ObjectType() string { return "SecurityTXT" }
+
+func (o *SecurityTXT) writeFields(e *encoder) {
+	e.field("website", o.Website)
+	e.field("url", o.URL)
+	if o.RedirectsTo != nil {
+		e.field("redirects_to", o.RedirectsTo)
+	}
+	if o.SecurityTXT != nil {
+		e.textField("security_txt", *o.SecurityTXT)
+	}
+}
 
 // ADRFindingType: A kind of finding: an API design rule that is not followed.
 type ADRFindingType struct {
@@ -810,6 +1256,31 @@ type ADRFindingType struct {
 // ObjectType is "ADRFindingType".
 func (*ADRFindingType) ObjectType() string { return "ADRFindingType" }
 
+func (o *ADRFindingType) writeFields(e *encoder) {
+	e.textField("id", o.ID)
+	if o.Name != nil {
+		e.textField("name", *o.Name)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.Source != nil {
+		e.textField("source", *o.Source)
+	}
+	if o.Impact != nil {
+		e.textField("impact", *o.Impact)
+	}
+	if o.Recommendation != nil {
+		e.textField("recommendation", *o.Recommendation)
+	}
+	if o.RiskScore != nil {
+		e.field("risk_score", *o.RiskScore)
+	}
+	if o.RiskSeverity != nil {
+		e.textField("risk_severity", *o.RiskSeverity)
+	}
+}
+
 // CVEFindingType: A kind of finding: a CVE.
 type CVEFindingType struct {
 	ID             string   `json:"id"`
@@ -824,6 +1295,31 @@ type CVEFindingType struct {
 
 // ObjectType is "CVEFindingType".
 func (*CVEFindingType) ObjectType() string { return "CVEFindingType" }
+
+func (o *CVEFindingType) writeFields(e *encoder) {
+	e.textField("id", o.ID)
+	if o.Name != nil {
+		e.textField("name", *o.Name)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.Source != nil {
+		e.textField("source", *o.Source)
+	}
+	if o.Impact != nil {
+		e.textField("impact", *o.Impact)
+	}
+	if o.Recommendation != nil {
+		e.textField("recommendation", *o.Recommendation)
+	}
+	if o.RiskScore != nil {
+		e.field("risk_score", *o.RiskScore)
+	}
+	if o.RiskSeverity != nil {
+		e.textField("risk_severity", *o.RiskSeverity)
+	}
+}
 
 // CWEFindingType: A kind of finding: a CWE.
 type CWEFindingType struct {
@@ -840,6 +1336,31 @@ type CWEFindingType struct {
 // ObjectType is "CWEFindingType".
 func (*CWEFindingType) ObjectType() string { return "CWEFindingType" }
 
+func (o *CWEFindingType) writeFields(e *encoder) {
+	e.textField("id", o.ID)
+	if o.Name != nil {
+		e.textField("name", *o.Name)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.Source != nil {
+		e.textField("source", *o.Source)
+	}
+	if o.Impact != nil {
+		e.textField("impact", *o.Impact)
+	}
+	if o.Recommendation != nil {
+		e.textField("recommendation", *o.Recommendation)
+	}
+	if o.RiskScore != nil {
+		e.field("risk_score", *o.RiskScore)
+	}
+	if o.RiskSeverity != nil {
+		e.textField("risk_severity", *o.RiskSeverity)
+	}
+}
+
 // CAPECFindingType: A kind of finding: a CAPEC attack pattern.
 type CAPECFindingType struct {
 	ID             string   `json:"id"`
@@ -854,6 +1375,31 @@ type CAPECFindingType struct {
 
 // ObjectType is "CAPECFindingType".
 func (*CAPECFindingType) ObjectType() string { return "CAPECFindingType" }
+
+func (o *CAPECFindingType) writeFields(e *encoder) {
+	e.textField("id", o.ID)
+	if o.Name != nil {
+		e.textField("name", *o.Name)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.Source != nil {
+		e.textField("source", *o.Source)
+	}
+	if o.Impact != nil {
+		e.textField("impact", *o.Impact)
+	}
+	if o.Recommendation != nil {
+		e.textField("recommendation", *o.Recommendation)
+	}
+	if o.RiskScore != nil {
+		e.field("risk_score", *o.RiskScore)
+	}
+	if o.RiskSeverity != nil {
+		e.textField("risk_severity", *o.RiskSeverity)
+	}
+}
 
 // RetireJSFindingType: A kind of finding: a vulnerable JavaScript library that Retire.js knows.
 type RetireJSFindingType struct {
@@ -870,6 +1416,31 @@ type RetireJSFindingType struct {
 // ObjectType is "RetireJSFindingType".
 func (*RetireJSFindingType) ObjectType() string { return "RetireJSFindingType" }
 
+func (o *RetireJSFindingType) writeFields(e *encoder) {
+	e.textField("id", o.ID)
+	if o.Name != nil {
+		e.textField("name", *o.Name)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.Source != nil {
+		e.textField("source", *o.Source)
+	}
+	if o.Impact != nil {
+		e.textField("impact", *o.Impact)
+	}
+	if o.Recommendation != nil {
+		e.textField("recommendation", *o.Recommendation)
+	}
+	if o.RiskScore != nil {
+		e.field("risk_score", *o.RiskScore)
+	}
+	if o.RiskSeverity != nil {
+		e.textField("risk_severity", *o.RiskSeverity)
+	}
+}
+
 // SnykFindingType: A kind of finding: a vulnerability that Snyk knows.
 type SnykFindingType struct {
 	ID             string   `json:"id"`
@@ -884,6 +1455,31 @@ type SnykFindingType struct {
 
 // ObjectType is "SnykFindingType".
 func (*SnykFindingType) ObjectType() string { return "SnykFindingType" }
+
+func (o *SnykFindingType) writeFields(e *encoder) {
+	e.textField("id", o.ID)
+	if o.Name != nil {
+		e.textField("name", *o.Name)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.Source != nil {
+		e.textField("source", *o.Source)
+	}
+	if o.Impact != nil {
+		e.textField("impact", *o.Impact)
+	}
+	if o.Recommendation != nil {
+		e.textField("recommendation", *o.Recommendation)
+	}
+	if o.RiskScore != nil {
+		e.field("risk_score", *o.RiskScore)
+	}
+	if o.RiskSeverity != nil {
+		e.textField("risk_severity", *o.RiskSeverity)
+	}
+}
 
 // KATFindingType: A kind of finding that OpenKAT defines.
 type KATFindingType struct {
@@ -900,6 +1496,31 @@ type KATFindingType struct {
 // ObjectType is "KATFindingType".
 func (*KATFindingType) ObjectType() string { return "KATFindingType" }
 
+func (o *KATFindingType) writeFields(e *encoder) {
+	e.textField("id", o.ID)
+	if o.Name != nil {
+		e.textField("name", *o.Name)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.Source != nil {
+		e.textField("source", *o.Source)
+	}
+	if o.Impact != nil {
+		e.textField("impact", *o.Impact)
+	}
+	if o.Recommendation != nil {
+		e.textField("recommendation", *o.Recommendation)
+	}
+	if o.RiskScore != nil {
+		e.field("risk_score", *o.RiskScore)
+	}
+	if o.RiskSeverity != nil {
+		e.textField("risk_severity", *o.RiskSeverity)
+	}
+}
+
 // Finding: A finding on an object.
 type Finding struct {
 	FindingType FindingTypeRef `json:"finding_type"`
@@ -912,6 +1533,20 @@ type Finding struct {
 // ObjectType is "Finding".
 func (*Finding) ObjectType() string { return "Finding" }
 
+func (o *Finding) writeFields(e *encoder) {
+	e.field("finding_type", o.FindingType)
+	e.field("ooi", o.OOI)
+	if o.Proof != nil {
+		e.textField("proof", *o.Proof)
+	}
+	if o.Description != nil {
+		e.textField("description", *o.Description)
+	}
+	if o.Reproduce != nil {
+		e.textField("reproduce", *o.Reproduce)
+	}
+}
+
 // MutedFinding: A finding that is not to be shown.
 type MutedFinding struct {
 	Finding FindingRef `json:"finding"`
@@ -920,6 +1555,13 @@ type MutedFinding struct {
 
 // ObjectType is "MutedFinding".
 func (*MutedFinding) ObjectType() string { return "MutedFinding" }
+
+func (o *MutedFinding) writeFields(e *encoder) {
+	e.field("finding", o.Finding)
+	if o.Reason != nil {
+		e.textField("reason", *o.Reason)
+	}
+}
 
 // GeographicPoint: Where on earth an object is.
 type GeographicPoint struct {
@@ -931,6 +1573,12 @@ type GeographicPoint struct {
 // ObjectType is "GeographicPoint".
 func (*GeographicPoint) ObjectType() string { return "GeographicPoint" }
 
+func (o *GeographicPoint) writeFields(e *encoder) {
+	e.field("ooi", o.OOI)
+	e.field("longitude", o.Longitude)
+	e.field("latitude", o.Latitude)
+}
+
 // Application: An application that is monitored.
 type Application struct {
 	Name string `json:"name"`
@@ -938,6 +1586,10 @@ type Application struct {
 
 // ObjectType is "Application".
 func (*Application) ObjectType() string { return "Application" }
+
+func (o *Application) writeFields(e *encoder) {
+	e.textField("name", o.Name)
+}
 
 // Incident: Something that happened in a monitored application.
 type Incident struct {
@@ -952,6 +1604,15 @@ type Incident struct {
 // ObjectType is "Incident".
 func (*Incident) ObjectType() string { return "Incident" }
 
+func (o *Incident) writeFields(e *encoder) {
+	e.field("application", o.Application)
+	e.textField("event_id", o.EventID)
+	e.textField("event_type", o.EventType)
+	e.textField("event_title", o.EventTitle)
+	e.textField("severity", o.Severity)
+	e.field("meta_data", o.MetaData)
+}
+
 // Config: Settings of a bit, for an object and all below it.
 type Config struct {
 	OOI    OOIRef         `json:"ooi"`
@@ -961,6 +1622,12 @@ type Config struct {
 
 // ObjectType is "Config".
 func (*Config) ObjectType() string { return "Config" }
+
+func (o *Config) writeFields(e *encoder) {
+	e.field("ooi", o.OOI)
+	e.textField("bit_id", o.BitID)
+	e.field("config", o.Config)
+}
 
 // Question: A question to the user about an object, answered in a form.
 type Question struct {
@@ -972,6 +1639,12 @@ type Question struct {
 // ObjectType is "Question".
 func (*Question) ObjectType() string { return "Question" }
 
+func (o *Question) writeFields(e *encoder) {
+	e.field("ooi", o.OOI)
+	e.textField("schema_id", o.SchemaID)
+	e.textField("json_schema", o.JSONSchema)
+}
+
 // ExternalScan: A scan that something else made.
 type ExternalScan struct {
 	Name string `json:"name"`
@@ -979,6 +1652,10 @@ type ExternalScan struct {
 
 // ObjectType is "ExternalScan".
 func (*ExternalScan) ObjectType() string { return "ExternalScan" }
+
+func (o *ExternalScan) writeFields(e *encoder) {
+	e.textField("name", o.Name)
+}
 
 // ReportRecipe: How a report is made, and when.
 type ReportRecipe struct {
@@ -993,6 +1670,17 @@ type ReportRecipe struct {
 // ObjectType is "ReportRecipe".
 func (*ReportRecipe) ObjectType() string { return "ReportRecipe" }
 
+func (o *ReportRecipe) writeFields(e *encoder) {
+	e.textField("recipe_id", o.RecipeID)
+	e.textField("report_name_format", o.ReportNameFormat)
+	e.field("input_recipe", o.InputRecipe)
+	e.textField("report_type", o.ReportType)
+	e.field("asset_report_types", o.AssetReportTypes)
+	if o.CronExpression != nil {
+		e.textField("cron_expression", *o.CronExpression)
+	}
+}
+
 // ReportData: The data of an organisation's report.
 type ReportData struct {
 	OrganizationCode string         `json:"organization_code"`
@@ -1003,6 +1691,13 @@ type ReportData struct {
 
 // ObjectType is "ReportData".
 func (*ReportData) ObjectType() string { return "ReportData" }
+
+func (o *ReportData) writeFields(e *encoder) {
+	e.textField("organization_code", o.OrganizationCode)
+	e.textField("organization_name", o.OrganizationName)
+	e.field("organization_tags", o.OrganizationTags)
+	e.field("data", o.Data)
+}
 
 // AssetReport: A report about one object.
 type AssetReport struct {
@@ -1023,6 +1718,23 @@ type AssetReport struct {
 // ObjectType is "AssetReport".
 func (*AssetReport) ObjectType() string { return "AssetReport" }
 
+func (o *AssetReport) writeFields(e *encoder) {
+	e.textField("name", o.Name)
+	if o.Template != nil {
+		e.textField("template", *o.Template)
+	}
+	e.field("date_generated", o.DateGenerated)
+	e.field("reference_date", o.ReferenceDate)
+	e.textField("organization_code", o.OrganizationCode)
+	e.textField("organization_name", o.OrganizationName)
+	e.field("organization_tags", o.OrganizationTags)
+	e.textField("data_raw_id", o.DataRawID)
+	e.field("observed_at", o.ObservedAt)
+	e.field("report_recipe", o.ReportRecipe)
+	e.textField("report_type", o.ReportType)
+	e.textField("input_ooi", o.InputOOI)
+}
+
 // Report: A report about several objects.
 type Report struct {
 	Name             string          `json:"name"`
@@ -1042,6 +1754,23 @@ type Report struct {
 // ObjectType is "Report".
 func (*Report) ObjectType() string { return "Report" }
 
+func (o *Report) writeFields(e *encoder) {
+	e.textField("name", o.Name)
+	if o.Template != nil {
+		e.textField("template", *o.Template)
+	}
+	e.field("date_generated", o.DateGenerated)
+	e.field("reference_date", o.ReferenceDate)
+	e.textField("organization_code", o.OrganizationCode)
+	e.textField("organization_name", o.OrganizationName)
+	e.field("organization_tags", o.OrganizationTags)
+	e.textField("data_raw_id", o.DataRawID)
+	e.field("observed_at", o.ObservedAt)
+	e.field("report_recipe", o.ReportRecipe)
+	e.textField("report_type", o.ReportType)
+	e.field("input_oois", o.InputOois)
+}
+
 // HydratedReport: A report with the asset reports that it is made of.
 type HydratedReport struct {
 	Name             string          `json:"name"`
@@ -1060,3 +1789,20 @@ type HydratedReport struct {
 
 // ObjectType is "HydratedReport".
 func (*HydratedReport) ObjectType() string { return "HydratedReport" }
+
+func (o *HydratedReport) writeFields(e *encoder) {
+	e.textField("name", o.Name)
+	if o.Template != nil {
+		e.textField("template", *o.Template)
+	}
+	e.field("date_generated", o.DateGenerated)
+	e.field("reference_date", o.ReferenceDate)
+	e.textField("organization_code", o.OrganizationCode)
+	e.textField("organization_name", o.OrganizationName)
+	e.field("organization_tags", o.OrganizationTags)
+	e.textField("data_raw_id", o.DataRawID)
+	e.field("observed_at", o.ObservedAt)
+	e.field("report_recipe", o.ReportRecipe)
+	e.textField("report_type", o.ReportType)
+	e.field("input_oois", o.InputOois)
+}

@@ -8,6 +8,8 @@ import (
 const (
 	batchBytes = 64 * 1024
 	batchTime  = time.Second
+	// Most runs of small raw files give no more.
+	firstBatchBytes = 8 * 1024
 )
 
 // Output takes what a normalizer yields and sends it on while it runs, in frames of about 64 KiB.
@@ -15,14 +17,15 @@ type Output struct {
 	stream  *stream
 	run     uint32
 	encoder encoder
-	batch   []byte
-	sentAt  time.Time
-	count   int
-	failed  *failure
+	// A frame: room for its header, then records.
+	batch  []byte
+	sentAt time.Time
+	count  int
+	failed *failure
 }
 
 func newOutput(s *stream, run uint32) *Output {
-	return &Output{stream: s, run: run, encoder: newEncoder(), sentAt: time.Now()}
+	return &Output{stream: s, run: run, encoder: newEncoder(), batch: make([]byte, headerBytes, firstBatchBytes), sentAt: time.Now()}
 }
 
 // Yield gives one record: an Object, Record, Declaration, Affirmation, ScanProfile or DerivedRaw. It waits while the
@@ -59,21 +62,21 @@ func (o *Output) add(line []byte) {
 		o.fail(fmt.Errorf("record %d does not fit into a frame: it has %d bytes", o.count, len(line)))
 		return
 	}
-	if len(o.batch)+len(line)+1 > payloadMaxBytes {
+	if len(o.batch)-headerBytes+len(line)+1 > payloadMaxBytes {
 		o.flush()
 	}
 	o.count++
 	o.batch = append(append(o.batch, line...), '\n')
-	if len(o.batch) >= batchBytes || time.Since(o.sentAt) >= batchTime {
+	if len(o.batch)-headerBytes >= batchBytes || time.Since(o.sentAt) >= batchTime {
 		o.flush()
 	}
 }
 
 func (o *Output) flush() {
 	o.sentAt = time.Now()
-	if len(o.batch) > 0 {
-		o.stream.send(kindRecords, o.run, o.batch)
-		o.batch = o.batch[:0]
+	if len(o.batch) > headerBytes {
+		o.stream.write(kindRecords, o.run, o.batch)
+		o.batch = o.batch[:headerBytes]
 	}
 }
 

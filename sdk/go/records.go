@@ -7,6 +7,7 @@ import "time"
 type Object interface {
 	ObjectType() string
 	isOOI()
+	writeFields(e *encoder)
 }
 
 // Key is a primary key, such as "Hostname|internet|example.com", in the place of a reference.

@@ -53,5 +53,5 @@ async function reactorFlags(folder: string, draft: string): Promise<readonly str
   await writeFile(file, SERVE);
   const seenAs = path.join(folder, "whiskers_serve_wasip1.go");
   await writeFile(overlay, JSON.stringify({ Replace: { [seenAs]: file } }));
-  return ["-buildmode=c-shared", "-overlay", overlay];
+  return ["-buildmode=c-shared", "-tags", "whiskers_reactor", "-overlay", overlay];
 }
