@@ -1,8 +1,10 @@
 /** Reactors are started once; what each run sees is what it would see had it been started for that run alone. */
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { mock, suite, test } from "node:test";
 
 import { assemble, command } from "../../../../test/fixtures/wasm-modules.ts";
+import { mayChangeTables } from "./process/changes-tables.ts";
+import { ModuleReader, SECTION } from "./process/module-reader.ts";
 import { ModuleRunner } from "./process/module-runner.ts";
 import type { Snapshot } from "./process/module-runner.ts";
 import { Ring } from "./process/ring.ts";
@@ -10,8 +12,8 @@ import { takeApart } from "./process/take-apart.ts";
 import { folder } from "./process/wasi/tree.ts";
 
 /** `_initialize` with a body, and a `whiskers_serve` that reports and then spoils what it can. */
-const reactor = (body: string): string => {
-  const fields = command("", SERVE).replace(`(func (export "_start") )`, "");
+const reactor = (body: string, serve = SERVE): string => {
+  const fields = command("", serve).replace(`(func (export "_start") )`, "");
   return `${fields} (func (export "_initialize") (local $i i32) ${body})`;
 };
 const SERVE = `
@@ -96,6 +98,98 @@ suite("instances of a module", () => {
     assert.deepEqual({ count, wide, mark }, { count: 0, wide: NO_ENTRY, mark: 0 });
   });
 
+  test("an instance is used again where nothing tells it from a new one", async () => {
+    const made = mock.method(WebAssembly, "Instance", construct(WebAssembly.Instance));
+    try {
+      const more = `
+        (call $report $"file" (call $open $"tmp/x" (i32.const 9) (i64.const 64)))
+        (drop (call $fd_close (i32.const 0)))`;
+      const { runner, snapshot } = await start(DRAWS, SERVE.replace(/\)$/u, `${more})`));
+      const before = made.mock.callCount();
+      const given = options([]);
+      const first = run(runner, snapshot, given);
+      for (let count = 0; count < 3; count += 1) assert.deepEqual(run(runner, snapshot, given), first);
+      assert.equal(first["file"], 0);
+      assert.equal(made.mock.callCount() - before, 1);
+      // What ended badly is used for nothing more.
+      assert.deepEqual(run(runner, snapshot, given, false), first);
+      assert.deepEqual(run(runner, snapshot, given), first);
+      assert.equal(made.mock.callCount() - before, 2);
+      // Nor is it for a run that is told something else.
+      assert.deepEqual(run(runner, snapshot, { ...given, env: { A: "b" } }), first);
+      assert.equal(made.mock.callCount() - before, 3);
+    } finally {
+      made.mock.restore();
+    }
+  });
+
+  test("an instance that may have changed a table, or grew, is used for no other run", async () => {
+    const report = `(call $report $"null" (ref.is_null (table.get (i32.const 2))))`;
+    for (const body of [
+      `(table.set (i32.const 2) (ref.func $drawn))`,
+      `(table.fill (i32.const 0) (ref.func $drawn) (i32.const 4))`,
+      `(table.copy (i32.const 2) (i32.const 0) (i32.const 1))`,
+      `(table.init 1 (i32.const 2) (i32.const 0) (i32.const 1))`,
+      `(drop (table.grow (ref.null func) (i32.const 1))) (table.set (i32.const 2) (ref.func $drawn))`,
+      `(drop (memory.grow (i32.const 1)))`,
+    ]) {
+      const serve = `
+        (table $table 4 100 funcref)
+        (elem (i32.const 0) $drawn) (elem func $drawn)
+        (func $drawn)
+        (func (export "whiskers_serve") ${report} (call $report $"pages" (memory.size))
+          (call $report $"entries" (table.size)) ${body})`;
+      const { runner, snapshot } = await start("", serve);
+      const given = options([]);
+      const first = run(runner, snapshot, given);
+      assert.deepEqual(first, { null: 1, pages: 4, entries: 4 });
+      assert.deepEqual(run(runner, snapshot, given), first, body);
+    }
+  });
+
+  test("code that may change tables is told by every instruction", async () => {
+    const bodies = {
+      false: [
+        `(drop (table.get (i32.const 0))) (drop (table.size)) (drop (ref.func $f)) (drop (ref.null func))`,
+        `(block (result i32) (block (loop (br_table 0 1 (i32.const 0)))) (i32.const 0x26262626)) drop`,
+        `(drop (i64.const 0x2626262626262626)) (drop (f32.const 1e-15)) (drop (f64.const 1e-15))`,
+        `(if (i32.const 1) (then (i64.store offset=0x26 (i32.const 0) (i64.const 1))) (else))`,
+        `(memory.copy (i32.const 0) (i32.const 1) (i32.const 2)) (memory.fill (i32.const 0) (i32.const 1) (i32.const 2))`,
+        `(drop (i32.trunc_sat_f32_s (f32.const 1))) (drop (i64.extend8_s (i64.const 1)))`,
+        `(call_indirect (i32.const 0)) (drop (memory.grow (memory.size)))`,
+      ],
+      true: [
+        `(table.set (i32.const 0) (ref.null func))`,
+        `(drop (table.grow (ref.null func) (i32.const 1)))`,
+        `(table.fill (i32.const 0) (ref.null func) (i32.const 1))`,
+        `(table.copy (i32.const 0) (i32.const 1) (i32.const 2))`,
+        `(table.init 0 (i32.const 0) (i32.const 1) (i32.const 2))`,
+        `(elem.drop 0)`,
+        // Not read, so that nothing hides behind them.
+        `(drop (i32x4.add (v128.const i32x4 1 2 3 4) (v128.const i32x4 1 2 3 4)))`,
+        `(drop (select (result i32) (i32.const 0) (i32.const 1) (i32.const 2)))`,
+      ],
+    };
+    for (const [expected, all] of Object.entries(bodies)) {
+      for (const body of all) {
+        const bytes = await assemble(`
+          (memory 1) (table 4 funcref) (elem func $f) (elem declare func $f)
+          (func $f (local i32 i64 f32 f64 funcref externref) ${body})`);
+        const code = [...new ModuleReader(bytes).sections()].find(({ id }) => id === SECTION.code);
+        assert.equal(String(mayChangeTables(code?.content ?? new Uint8Array())), expected, body);
+      }
+    }
+    // Blocks, locals and null of types that are longer than a byte: what follows could be read wrongly.
+    for (const body of [
+      [0, 0x02, 0x63, 0x70, 0x0b, 0x0b],
+      [0, 0x02, 0xe3, 0x7f, 0x70, 0x0b, 0x0b],
+      [1, 1, 0x63, 0x70, 0x0b],
+      [0, 0xd0, 0x65, 0x70, 0x1a, 0x0b],
+    ]) {
+      assert.equal(mayChangeTables(Uint8Array.from([1, body.length, ...body])), true);
+    }
+  });
+
   test("a module with a start function, or data that code copies, is used whole", async () => {
     const starts = await assemble(`${command("")} (func $first) (start $first)`);
     assert.equal(takeApart(starts), null);
@@ -108,8 +202,9 @@ const NO_ENTRY = 44;
 
 async function start(
   body: string,
+  serve?: string,
 ): Promise<{ readonly runner: ModuleRunner; readonly snapshot: Snapshot | null }> {
-  const bytes = await assemble(reactor(body));
+  const bytes = await assemble(reactor(body, serve));
   const parts = takeApart(bytes);
   assert.ok(parts !== null);
   const module = await WebAssembly.compile(parts.code);
@@ -118,19 +213,23 @@ async function start(
 }
 
 /** Its reports. */
-function run(runner: ModuleRunner, snapshot: Snapshot | null): Readonly<Record<string, number>> {
-  const given = options();
+function run(
+  runner: ModuleRunner,
+  snapshot: Snapshot | null,
+  given = options(),
+  endedWell = true,
+): Readonly<Record<string, number>> {
   assert.equal(
     runner.run(given, snapshot, () => {}),
     0,
   );
-  runner.prepareNext();
+  runner.prepareNext(given, snapshot, endedWell);
   const text = Buffer.alloc(4096);
   const lines = text.subarray(0, given.output.read(text)).toString().trim().split("\n");
   return Object.fromEntries(lines.map((line) => line.split(" ")).map(([name, n]) => [name, Number(n)]));
 }
 
-function options() {
+function options(files = [{ name: "meta.json", content: Buffer.from("{}") }]) {
   const input = Ring.of(64);
   input.write(Buffer.from("input of a run"));
   input.end();
@@ -141,8 +240,17 @@ function options() {
     output: Ring.of(4096),
     errors: Ring.of(4096),
     shared: folder(null),
-    files: [{ name: "meta.json", content: Buffer.from("{}") }],
+    files,
     tmpBytes: 1 << 20,
     openFiles: 16,
+  };
+}
+
+/** As the class does, and nothing else: it counts. */
+function construct(constructor: typeof WebAssembly.Instance) {
+  return function instance(
+    ...args: ConstructorParameters<typeof WebAssembly.Instance>
+  ): WebAssembly.Instance {
+    return new constructor(...args);
   };
 }

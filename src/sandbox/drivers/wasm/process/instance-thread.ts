@@ -63,12 +63,13 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
   parent.on("message", (message: RunMessage) => {
     startCpuMs = cpuMs();
     const options = { ...message, input, output, errors, shared, tmpBytes, openFiles };
+    const snapshot = runner === null ? null : snapshotFor(message, options, runner);
     const onMemory = (given: WebAssembly.Memory): void => {
       // Of a component's modules the largest one is counted: the others have none, or that one.
       if (memory === null || given.buffer.byteLength >= memory.buffer.byteLength) memory = given;
     };
     const ended = endOf(errors, () => {
-      if (runner !== null) return runner.run(options, snapshotFor(message, options, runner), onMemory);
+      if (runner !== null) return runner.run(options, snapshot, onMemory);
       if (component === null) throw new Error("no component");
       const prepared = ahead?.key === keyOf(message) ? ahead.instance : null;
       if (prepared === null) memory = null;
@@ -80,7 +81,8 @@ function serve(parent: NonNullable<typeof parentPort>, data: ThreadData): void {
     const memoryBytes = Atomics.load(state, THREAD_STATE.memoryPages) * PAGE_BYTES;
     parent.postMessage({ ...ended, cpuMs: cpuMs() - startCpuMs, memoryBytes });
     memory = null;
-    garbageBytes += runner === null ? memoryBytes : runner.prepareNext();
+    garbageBytes +=
+      runner === null ? memoryBytes : runner.prepareNext(options, snapshot, ended.exitCode === 0);
     if (garbageBytes > COLLECT_AFTER_BYTES) {
       globalThis.gc?.();
       garbageBytes = 0;

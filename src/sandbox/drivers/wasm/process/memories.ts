@@ -28,9 +28,8 @@ export class Memories {
 
   /** After its instance is over. Returns whether it is kept. */
   giveBack(memory: WebAssembly.Memory, image: MemoryImage): boolean {
-    const { byteLength } = memory.buffer;
     // Its size would tell the next what the one before did.
-    if (byteLength !== imageSize(image) || byteLength > KEPT_MAX_BYTES) return false;
+    if (memory.buffer.byteLength !== imageSize(image) || !mayBeKept(image)) return false;
     overwriteMemory(memory, image);
     this.#next = { memory, id: image.id };
     return true;
@@ -40,4 +39,9 @@ export class Memories {
     const maximum = this.#maximumPages === null ? {} : { maximum: this.#maximumPages };
     return new WebAssembly.Memory({ initial: wasmPages, ...maximum });
   }
+}
+
+/** Whether a thread that waits may have one. */
+export function mayBeKept(image: MemoryImage): boolean {
+  return imageSize(image) <= KEPT_MAX_BYTES;
 }

@@ -1,5 +1,5 @@
 import { SERVE } from "./inspect-module.ts";
-import { Memories } from "./memories.ts";
+import { Memories, mayBeKept } from "./memories.ts";
 import { takeImage } from "./memory-image.ts";
 import type { MemoryImage } from "./memory-image.ts";
 import { Ring } from "./ring.ts";
@@ -25,12 +25,25 @@ export interface Snapshot {
   readonly globals: readonly (number | bigint)[];
 }
 
+/** An instance before its run. */
+interface Made {
+  readonly exports: Exports;
+  readonly memory: WebAssembly.Memory;
+  /** What memory and globals hold; null: a module that was not taken apart. */
+  readonly state: Snapshot | null;
+  /** A reactor's language has started. */
+  readonly isStarted: boolean;
+  readonly restart: () => void;
+}
+
 /** Instances of one module, one after another, each with state of its own. */
 export class ModuleRunner {
   readonly #code: ModuleCode;
   readonly #memories: Memories;
   readonly #bridge: ReturnType<typeof bridgeFor>;
-  #last: { readonly memory: WebAssembly.Memory; readonly image: MemoryImage } | null = null;
+  #last: Made | null = null;
+  /** For a run that is told the same as the one before. */
+  #ahead: { readonly key: string; readonly made: Made } | null = null;
 
   constructor(code: ModuleCode) {
     this.#code = code;
@@ -48,28 +61,41 @@ export class ModuleRunner {
     snapshot: Snapshot | null,
     onMemory: (memory: WebAssembly.Memory) => void,
   ): number {
-    const { exports, memory } = this.#instantiate(createWasi(options), snapshot?.image);
-    onMemory(memory);
+    const ahead = this.#ahead?.key === keyOf(options) ? this.#ahead.made : null;
+    this.#ahead = null;
+    const made = ahead ?? this.#make(options, snapshot);
+    this.#last = made;
+    onMemory(made.memory);
     if (!this.#code.isReactor) {
-      call(exports, "_start");
+      call(made.exports, "_start");
       return 0;
     }
-    if (snapshot === null) call(exports, "_initialize");
-    else {
-      for (const [index, global] of this.#globals(exports).entries())
-        global.value = snapshot.globals[index] ?? 0;
-    }
-    call(exports, SERVE);
+    if (!made.isStarted) call(made.exports, "_initialize");
+    call(made.exports, SERVE);
     return 0;
   }
 
-  /** Makes the memory of the next instance. Returns how much of the last one is garbage. */
-  prepareNext(): number {
+  /**
+   * Makes what the next run begins with, while nobody waits for it: an instance, or its memory alone where the next run
+   * has files of its own. Returns how much of the last one is garbage.
+   */
+  prepareNext(options: WasiOptions, snapshot: Snapshot | null, endedWell: boolean): number {
     const last = this.#last;
     this.#last = null;
-    if (last === null) return 0;
+    if (last === null || last.state === null) return 0;
     const { byteLength } = last.memory.buffer;
-    return this.#memories.giveBack(last.memory, last.image) ? 0 : byteLength;
+    const { image } = last.state;
+    const isKept = this.#memories.giveBack(last.memory, image);
+    // Files of a run are in no other's instance.
+    if (options.files.length === 0 && mayBeKept(image)) {
+      try {
+        const again = isKept && endedWell ? this.#again(last, snapshot) : null;
+        this.#ahead = { key: keyOf(options), made: again ?? this.#make(options, snapshot) };
+      } catch {
+        // The next run says what is wrong.
+      }
+    }
+    return isKept ? 0 : byteLength;
   }
 
   /**
@@ -97,11 +123,35 @@ export class ModuleRunner {
       call(exports, "_initialize");
       if (hasSpoken || !wasi.isAsAtStart() || tablesOf(parts.tables, exports) !== tables) return null;
       const image = takeImage(memory);
-      return image && { image, globals: this.#globals(exports).map(({ value }) => value) };
+      return image && { image, globals: this.#readGlobals(exports) };
     } catch {
       // Whatever it is, an instance of a run says it.
       return null;
     }
+  }
+
+  #make(options: WasiOptions, snapshot: Snapshot | null): Made {
+    const wasi = createWasi(options);
+    const { exports, memory } = this.#instantiate(wasi, snapshot?.image);
+    const image = this.#code.parts?.image;
+    const state = snapshot ?? (image === undefined ? null : { image, globals: this.#readGlobals(exports) });
+    if (snapshot !== null) this.#writeGlobals(exports, snapshot);
+    return { exports, memory, state, isStarted: snapshot !== null, restart: wasi.restart };
+  }
+
+  /**
+   * The same instance, where nothing tells it from a new one: its memory was overwritten, its globals are, and what its tables
+   * hold never changes. Null: it has to be another one.
+   */
+  #again(last: Made, snapshot: Snapshot | null): Made | null {
+    const { parts } = this.#code;
+    if (last.state === null || parts?.tablesAreFixed !== true || parts.globals === null) return null;
+    if (last.isStarted !== (snapshot !== null)) return null;
+    const memory = this.#memories.take(last.state.image);
+    if (memory !== last.memory) return null;
+    this.#writeGlobals(last.exports, last.state);
+    last.restart();
+    return last;
   }
 
   #instantiate(
@@ -118,13 +168,20 @@ export class ModuleRunner {
       return { exports, memory };
     }
     const memory = this.#memories.take(image);
-    this.#last = { memory, image };
     const { exports } = new WebAssembly.Instance(module, {
       ...imports,
       [MEMORY_IMPORT.module]: { [MEMORY_IMPORT.name]: memory },
     });
     wasi.attach(memory);
     return { exports, memory };
+  }
+
+  #readGlobals(exports: Exports): Snapshot["globals"] {
+    return this.#globals(exports).map(({ value }) => value);
+  }
+
+  #writeGlobals(exports: Exports, { globals }: Snapshot): void {
+    for (const [index, global] of this.#globals(exports).entries()) global.value = globals[index] ?? 0;
   }
 
   #globals(exports: Exports): readonly WebAssembly.Global[] {
@@ -135,6 +192,10 @@ export class ModuleRunner {
 const SAID_BYTES = 4096;
 
 type Exports = WebAssembly.Instance["exports"];
+
+function keyOf({ args, env, files }: WasiOptions): string {
+  return JSON.stringify([args, env, files.map(({ name }) => name)]);
+}
 
 function call(exports: Exports, name: string): void {
   const called = exports[name];

@@ -1,3 +1,4 @@
+import { mayChangeTables } from "./changes-tables.ts";
 import { ImageBuilder } from "./memory-image.ts";
 import type { MemoryImage } from "./memory-image.ts";
 import { ModuleReader, SECTION, writeNumber, writeText } from "./module-reader.ts";
@@ -12,6 +13,8 @@ export interface ModuleParts {
   readonly globals: readonly string[] | null;
   /** Names of the exports of tables. */
   readonly tables: readonly string[];
+  /** What tables hold never changes. */
+  readonly tablesAreFixed: boolean;
 }
 
 /** Nobody's name begins so; if one does, V8 refuses the module, and it is used whole. */
@@ -60,6 +63,7 @@ function parts(bytes: Uint8Array): ModuleParts | null {
   let image: MemoryImage | null = null;
   let globals: readonly string[] | null = [];
   let tables: readonly string[] = [];
+  let tablesAreFixed = true;
   const added: number[][] = [];
   for (const { id, from, content } of sections) {
     if (id === SECTION.memory) {
@@ -77,6 +81,7 @@ function parts(bytes: Uint8Array): ModuleParts | null {
       for (const [at, index] of (mutable ?? []).entries())
         added.push(exportOf(globals?.[at] ?? "", EXPORT.global, index));
     }
+    if (id === SECTION.code) tablesAreFixed = tables.length === 0 || !mayChangeTables(content);
     if (id === SECTION.data) {
       image = readData(reader.at(from), memory.wasmPages);
       if (image === null) return null;
@@ -94,7 +99,7 @@ function parts(bytes: Uint8Array): ModuleParts | null {
     }
     return section.id === SECTION.export ? reader.withMore(section, added) : section.content;
   });
-  return { code, image, globals, tables, maximumPages: memory.maximumPages };
+  return { code, image, globals, tables, tablesAreFixed, maximumPages: memory.maximumPages };
 }
 
 function numbered(what: string, count: number): readonly string[] {

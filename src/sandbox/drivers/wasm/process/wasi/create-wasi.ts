@@ -1,5 +1,6 @@
 import { Ring } from "../ring.ts";
 import { Descriptors } from "./descriptors.ts";
+import type { Descriptor } from "./descriptors.ts";
 import { ERRNO, WasiError } from "./errno.ts";
 import { fileCalls } from "./file-calls.ts";
 import { GuestMemory } from "./guest-memory.ts";
@@ -40,6 +41,8 @@ export function createWasi(options: WasiOptions): {
   readonly imports: Readonly<Record<string, (...args: never[]) => number>>;
   /** Before the guest's first call. */
   readonly attach: (memory: WebAssembly.Memory) => void;
+  /** For another instance with the same options: nothing is left of what this one did. */
+  readonly restart: () => void;
   /** Nothing is open and nothing is kept that was not at the start. */
   readonly isAsAtStart: () => boolean;
 } {
@@ -50,7 +53,7 @@ export function createWasi(options: WasiOptions): {
       if (memory === null) throw new WasiError("fault");
       return memory;
     },
-    descriptors: firstDescriptors(options),
+    descriptors: new Descriptors(firstDescriptors(options), options.openFiles),
     options,
   };
   const calls: Readonly<Record<string, Call>> = {
@@ -62,6 +65,9 @@ export function createWasi(options: WasiOptions): {
     imports: Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, answering(call)])),
     attach: (given) => {
       memory = new GuestMemory(given);
+    },
+    restart: () => {
+      context.descriptors.restart(firstDescriptors(options));
     },
     isAsAtStart: () => context.descriptors.isAsAtStart() && isEmptyTmp(context.descriptors),
   };
@@ -82,8 +88,8 @@ export function offeredCalls(): ReadonlySet<string> {
   return new Set(Object.keys(createWasi({ ...nothing, ...streams, shared: folder(null) }).imports));
 }
 
-function firstDescriptors(options: WasiOptions): Descriptors {
-  const { input, output, errors, openFiles } = options;
+function firstDescriptors(options: WasiOptions): readonly Descriptor[] {
+  const { input, output, errors } = options;
   // There is no call that duplicates a descriptor: this is how an SDK moves the protocol away from 0 and 1.
   const devices = folder(null, [
     ["null", memoryFile(new Uint8Array(), null)],
@@ -92,15 +98,12 @@ function firstDescriptors(options: WasiOptions): Descriptors {
     ["stderr", { kind: "device", stream: "output", ring: errors }],
   ]);
   const root = rootFolder(options, [["dev", devices]]);
-  return new Descriptors(
-    [
-      { kind: "input", ring: input },
-      { kind: "output", ring: output },
-      { kind: "output", ring: errors },
-      { kind: "node", node: root, position: 0, append: false, readable: true, writable: false, preopen: "/" },
-    ],
-    openFiles,
-  );
+  return [
+    { kind: "input", ring: input },
+    { kind: "output", ring: output },
+    { kind: "output", ring: errors },
+    { kind: "node", node: root, position: 0, append: false, readable: true, writable: false, preopen: "/" },
+  ];
 }
 
 /** All that one instance sees, as a tree of its own. */

@@ -29,14 +29,20 @@ export interface OpenNode {
 
 /** An instance's table of descriptors; as many as its limit says. */
 export class Descriptors {
-  readonly #table: (Descriptor | null)[];
-  readonly #first: readonly Descriptor[];
+  #table: (Descriptor | null)[];
+  #first: readonly Descriptor[];
   readonly #max: number;
 
   constructor(first: readonly Descriptor[], max: number) {
     this.#first = first;
     this.#table = [...first];
     this.#max = max;
+  }
+
+  /** For another instance: these are open, and nothing else. */
+  restart(first: readonly Descriptor[]): void {
+    this.#first = first;
+    this.#table = [...first];
   }
 
   /** The first ones are what they were, and nothing else is open. */
