@@ -1,6 +1,6 @@
 import type { Settings } from "../config/settings.ts";
 import { formatBytes } from "../domain/quantity.ts";
-import { type Catalogue, openCatalogue } from "../packages/catalogue.ts";
+import { type Catalogue, type CatalogueOptions, openCatalogue } from "../packages/catalogue.ts";
 import { clientConfiguration } from "../packages/dependencies/client-configuration.ts";
 import { installDependencies } from "../packages/dependencies/install-dependencies.ts";
 import { admitLocal } from "../packages/trust/admission.ts";
@@ -18,11 +18,13 @@ export interface Packages extends AsyncDisposable {
 /**
  * @param purpose to `look` at a package nothing is installed for it
  * @param show is told what takes its time: pulling, installing
+ * @param compile as of `openReference`
  */
 export function openPackages(
   settings: Settings,
   purpose: "run" | "look",
   show: (what: string) => void = () => {},
+  compile?: CatalogueOptions["compile"],
 ): Packages {
   const { home, roots } = settings;
   const tools = openTools(settings, SDK_FOLDER);
@@ -36,6 +38,7 @@ export function openPackages(
     admitLocal: (reference) => {
       admitLocal(policy, reference);
     },
+    compile,
     roots: purpose === "run" ? roots : "machine",
     findImage: async (reference) => {
       images ??= openImages({ env: process.env, settings: () => settings });

@@ -26,16 +26,18 @@ export interface OpenStages extends Stages, AsyncDisposable {
 /**
  * The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here.
  * @param show as of `openPackages`
+ * @param compile as of `openPackages`
  */
 export function openStages(
   settings: Settings,
   fetch: Stages["fetch"],
   pool: Partial<PoolOptions> = {},
   show?: (what: string) => void,
+  compile?: Parameters<typeof openPackages>[3],
 ): OpenStages {
   const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime } = settings;
   const { microvmKernel, microvmMonitor, firecracker } = settings;
-  const packages = openPackages(settings, "run", show);
+  const packages = openPackages(settings, "run", show, compile);
   const common = {
     sdkFolder: SDK_FOLDER,
     stateDirectory: path.join(home, "runtimes"),

@@ -4,6 +4,7 @@ import { openInputs } from "../raw/open-inputs.ts";
 import { flag, textOption } from "./arguments.ts";
 import { chooseInputs } from "./choose-inputs.ts";
 import type { Arguments, Command, Context } from "./command.ts";
+import { COMPILE_OPTIONS, COMPILE_OPTIONS_HELP, compileBefore } from "./compile-options.ts";
 import { errorDocument } from "./complain.ts";
 import { debugRun } from "./debug/debug-run.ts";
 import { openStages } from "./open-stages.ts";
@@ -38,9 +39,10 @@ OpenKAT lets you download, or - for standard input; any number of them.
   --watch              run again whenever a file of package or inputs is saved, and show what changed;
                        with --json one JSON object a line
   --all                also raw files of a download whose mime types the normalizer does not consume
+${COMPILE_OPTIONS_HELP}
 ${RUN_OPTIONS_HELP}
 
-Exit codes: 0 every run succeeded, 1 a normalizer failed, hit a limit or was rejected,
+Exit codes: 0 every run succeeded, 1 a normalizer failed, hit a limit, was rejected or cannot be compiled,
 2 wrong usage or unreadable input, 3 the platform failed.
 
   whiskers run examples/normalizers/nmap-python examples/raws/nmap.zip
@@ -49,6 +51,7 @@ Exit codes: 0 every run succeeded, 1 a normalizer failed, hit a limit or was rej
 `,
   options: {
     ...RUN_OPTIONS,
+    ...COMPILE_OPTIONS,
     json: { type: "boolean" },
     full: { type: "boolean" },
     watch: { type: "boolean" },
@@ -75,12 +78,18 @@ async function run(args: Arguments, context: Context): Promise<number> {
   const isDebugged = flag(args, "debug");
   if (isDebugged) checkDebugging(args);
   if (flag(args, "watch")) {
-    return watchRuns(setting, context, isJson ? new WatchLines(context.out) : new WatchText(context, full));
+    const compile = compileBefore(args, context, () => {});
+    return watchRuns(
+      { ...setting, compile },
+      context,
+      isJson ? new WatchLines(context.out) : new WatchText(context, full),
+    );
   }
   await using inputs = await openInputs(paths, context.signal);
   using status = statusLine(context);
   const eachBringsIts = (): Promise<never> => Promise.reject(new Error("each run brings its own"));
-  await using stages = openStages(context.settings(), eachBringsIts, {}, status.show);
+  const compile = compileBefore(args, context, status.show);
+  await using stages = openStages(context.settings(), eachBringsIts, {}, status.show, compile);
   const { manifest } = await stages.catalogue.open(reference);
   status.end();
   const chosen = chooseInputs(inputs, paths, manifest, overrides, setting.all);

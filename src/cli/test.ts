@@ -9,8 +9,10 @@ import { normalizerMeta } from "../raw/normalizer-meta.ts";
 import { type Fetched, runTask } from "../run-task.ts";
 import { flag, textOption } from "./arguments.ts";
 import type { Arguments, Command, Context } from "./command.ts";
+import { COMPILE_OPTIONS, COMPILE_OPTIONS_HELP, compileBefore } from "./compile-options.ts";
 import { openStages } from "./open-stages.ts";
 import { readRunOptions, RUN_OPTIONS, RUN_OPTIONS_HELP } from "./run-options.ts";
+import { statusLine } from "./status-line.ts";
 import { printable } from "./terminal/printable.ts";
 import { junit } from "./testing/junit.ts";
 import type { TestedNormalizer } from "./testing/junit.ts";
@@ -33,9 +35,10 @@ FOLDER is a normalizer, or holds normalizers; default: the working folder.
   --junit FILE         also write the results as JUnit XML, for CI
   --json               one JSON document
   --full               every difference, however many
+${COMPILE_OPTIONS_HELP}
 ${RUN_OPTIONS_HELP}
 
-Exit codes: 0 everything passed (or was updated), 1 something did not, 2 wrong usage or unreadable input,
+Exit codes: 0 everything passed (or was updated), 1 something did not, or cannot be compiled, 2 wrong usage or unreadable input,
 3 the platform failed.
 
   whiskers test my-normalizer --update
@@ -43,6 +46,7 @@ Exit codes: 0 everything passed (or was updated), 1 something did not, 2 wrong u
 `,
   options: {
     ...RUN_OPTIONS,
+    ...COMPILE_OPTIONS,
     update: { type: "boolean" },
     cases: { type: "boolean" },
     junit: { type: "string" },
@@ -110,12 +114,21 @@ async function testOne(
   const settings = context.settings();
   const options = readRunOptions(args, settings);
   const jobs = new Map<string, Fetched>();
-  await using stages = openStages(settings, (task) => {
+  using status = statusLine(context);
+  const fetch = (task: { readonly id: string }): Promise<Fetched> => {
     const job = jobs.get(task.id);
     if (job === undefined) throw new Error(`no input for task ${task.id}`);
     return Promise.resolve(job);
-  });
+  };
+  await using stages = openStages(
+    settings,
+    fetch,
+    {},
+    status.show,
+    compileBefore(args, context, status.show),
+  );
   const pkg = await stages.catalogue.open(folder);
+  status.end();
   const { id } = pkg.manifest;
   const runRaw: RunRaw = async (file, known, state) => {
     const input = await fileInput(file, file, null, context.signal);

@@ -21,6 +21,8 @@ export interface CatalogueOptions {
   readonly findImage?: FindImage | undefined;
   /** Called before a folder or a ZIP is opened. Not given: all of them may be. */
   readonly admitLocal?: ((reference: string) => void) | undefined;
+  /** As of `openReference`. Not given: nothing is compiled. */
+  readonly compile?: ((folder: string) => Promise<unknown>) | undefined;
 }
 
 /** Called only for a package that depends on something, with the root that it will run on. */
@@ -28,13 +30,13 @@ export type Install = (pkg: Package, requirements: Requirements) => Promise<Depe
 
 /** A catalogue of packages, whose copies lie under `home`. Every `open` looks whether the package has changed. */
 export function openCatalogue(options: CatalogueOptions): Catalogue {
-  const { home, roots = "machine", install, findImage, admitLocal } = options;
+  const { home, roots = "machine", install, findImage, admitLocal, compile } = options;
   const byDigest = new Map<string, Promise<Package>>();
   const openUnchanged = openAgainWhenChanged();
   return {
     async open(reference: string): Promise<Package> {
       const opened = await openUnchanged(reference, () =>
-        openReference(reference, { home, findImage, admitLocal }),
+        openReference(reference, { home, findImage, admitLocal, compile }),
       );
       // An image brings its own.
       const root = opened.root ?? (await wantedRoot(opened.manifest.guest, home, roots));

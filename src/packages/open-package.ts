@@ -90,9 +90,18 @@ export async function checkProgram(guest: Guest, folder: string, shownAs: string
     throw new WhiskersError(
       "manifest-invalid",
       `${path.join(shownAs, "normalizer.json")}: entrypoint[0] is ${JSON.stringify(program)}: ` +
-        (mode === null ? "no such file in this folder" : "that file is not executable (chmod +x)"),
+        (mode === null
+          ? `no such file in this folder${await howToGetIt(folder)}`
+          : "that file is not executable (chmod +x)"),
     );
   }
+}
+
+async function howToGetIt(folder: string): Promise<string> {
+  const isSource = await Promise.all(["Cargo.toml", "go.mod"].map((name) => isFile(path.join(folder, name))));
+  return isSource.includes(true)
+    ? '; build it first, or say "environment": "wasm", "entrypoint": "normalize.wasm": Whiskers compiles that by itself'
+    : "";
 }
 
 /** A manifest that says nothing of how it is run may be one of OpenKAT's, or not finished yet. */

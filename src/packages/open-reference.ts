@@ -19,6 +19,8 @@ export interface OpenReferenceOptions {
   readonly findImage?: FindImage | undefined;
   /** Called before a folder or a ZIP is opened. What it throws is passed on. */
   readonly admitLocal?: ((reference: string) => void) | undefined;
+  /** Called before a folder is opened, once it is admitted: makes what of it is missing. */
+  readonly compile?: ((folder: string) => Promise<unknown>) | undefined;
 }
 
 /** What a reference of a package leads to. */
@@ -29,10 +31,11 @@ type Kind = "folder" | "zip" | "image";
  * @throws WhiskersError `package-unreadable`, `manifest-invalid`; as `openImage` and `FindImage`
  */
 export async function openReference(reference: string, options: OpenReferenceOptions): Promise<Package> {
-  const { home, findImage, admitLocal } = options;
+  const { home, findImage, admitLocal, compile } = options;
   switch (await kindOf(reference)) {
     case "folder":
       admitLocal?.(reference);
+      await compile?.(reference);
       return openPackage(reference, { home });
     case "zip":
       admitLocal?.(reference);

@@ -1,15 +1,16 @@
 /** Normalizers in Rust, Go and Ruby, compiled by `whiskers build --wasm`: the same code as for the other runtimes, the same objects. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 
-import { buildFolder, missingToolchain, runTool } from "../../sdk/test/toolchain.ts";
+import { buildFolder, missingToolchain } from "../../sdk/test/toolchain.ts";
 import { compilePackage } from "../../src/packages/build/wasm/compile-package.ts";
+import { compileStale } from "../../src/packages/build/wasm/compile-stale.ts";
 import { openRunner } from "../fixtures/run-package.ts";
+import { missingRustTarget } from "../fixtures/rust-target.ts";
 
-const TARGET = "wasm32-wasip1";
 const ROOT = path.resolve(import.meta.dirname, "../..");
 
 describe("normalizers as WebAssembly", { concurrency: 1, timeout: 600_000 }, () => {
@@ -46,6 +47,17 @@ describe("normalizers as WebAssembly", { concurrency: 1, timeout: 600_000 }, () 
       return;
     }
     await givesTheSame(built.path, source);
+    const options = {
+      home: path.join(built.path, "home"),
+      env: process.env,
+      signal: new AbortController().signal,
+      progress: () => {},
+      mayRunItsCode: false,
+    };
+    assert.equal(await compileStale(source, options), null);
+    appendFileSync(path.join(source, "normalize.rb"), "\n# more\n");
+    assert.equal(await compileStale(source, options), path.join(source, "normalize.wasm"));
+    assert.equal(await compileStale(source, options), null);
   });
 });
 
@@ -59,16 +71,6 @@ def run(meta, raw)
   names.map { |name| { object_type: "Hostname", network: "Network|internet", name: name } }
 end
 `;
-
-/** Why Rust cannot compile for it here; false: it can. */
-function missingRustTarget(): string | false {
-  const missing = missingToolchain("cargo");
-  if (missing !== false) return missing;
-  const libraries = runTool(ROOT, ["rustc", "--print", "target-libdir", "--target", TARGET]).trim();
-  return existsSync(libraries)
-    ? false
-    : `Rust cannot compile for ${TARGET} here (rustup target add ${TARGET})`;
-}
 
 /** As `whiskers new` lays it out: the SDK's source beside the normalizer's. */
 function templateIn(built: string, language: "rust" | "go"): string {

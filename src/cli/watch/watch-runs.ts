@@ -1,6 +1,7 @@
 import path from "node:path";
 
 import { ERRORS, WhiskersError } from "../../errors.ts";
+import { isDraft } from "../../packages/build/wasm/sources.ts";
 import { isImageReference } from "../../packages/open-reference.ts";
 import { type OpenInputs, openInputs } from "../../raw/open-inputs.ts";
 import type { MetaOverrides } from "../../raw/normalizer-meta.ts";
@@ -23,6 +24,8 @@ export interface WatchSetting {
   /** File of an HTML page, which each save writes anew; null: none. */
   readonly page: string | null;
   readonly options: RunOptions;
+  /** Makes what is missing of the package before it is opened. Returns the file that it wrote. */
+  readonly compile: ((folder: string) => Promise<string | null>) | undefined;
   readonly overrides: MetaOverrides;
 }
 
@@ -42,7 +45,9 @@ export async function watchRuns(
   checkWatchable(setting);
   const settings = context.settings();
   const { signal } = context;
-  await using stages = openStages(settings, () => Promise.reject(new Error("each run brings its own")), POOL);
+  const eachBringsIts = (): Promise<never> => Promise.reject(new Error("each run brings its own"));
+  const compiled = new CompiledFiles(setting.compile);
+  await using stages = openStages(settings, eachBringsIts, POOL, undefined, compiled.compile);
   await using late = await LatePackages.open(
     path.join(settings.home, "cache"),
     stages.sandboxes,
@@ -53,7 +58,7 @@ export async function watchRuns(
   const changes = watchFiles([setting.reference, ...setting.paths], signal);
   let latest: Change | null = null;
   for (;;) {
-    const next = changes.next();
+    const next = nextChange();
     const superseded = new AbortController();
     const running = runAll(latest, AbortSignal.any([signal, superseded.signal]));
     const result = await Promise.race([next, running.then(() => next)]);
@@ -62,6 +67,14 @@ export async function watchRuns(
     if (result.done === true || signal.aborted) return 0;
     latest = result.value;
     inputs.forget(latest.files);
+  }
+
+  async function nextChange(): Promise<IteratorResult<Change, void>> {
+    for (;;) {
+      const next = await changes.next();
+      if (next.done === true || next.value.files.filter((file) => !compiled.wrote(file)).length > 0)
+        return next;
+    }
   }
 
   /** Throws only what a person cannot put right by saving a file. */
@@ -93,6 +106,26 @@ export async function watchRuns(
   }
 }
 
+/** What was not saved by a person, but written by a compiler. */
+class CompiledFiles {
+  readonly compile: WatchSetting["compile"];
+  readonly #modules = new Set<string>();
+
+  constructor(compile: WatchSetting["compile"]) {
+    if (compile === undefined) return;
+    this.compile = async (folder) => {
+      const module = await compile(folder);
+      if (module !== null) this.#modules.add(module);
+      return module;
+    };
+  }
+
+  /** A module is asked for once: the next time somebody else wrote it. */
+  wrote(file: string): boolean {
+    return isDraft(path.basename(path.dirname(file))) || this.#modules.delete(path.normalize(file));
+  }
+}
+
 /** @throws WhiskersError `usage` */
 function checkWatchable({ reference, paths }: WatchSetting): void {
   if (paths.includes("-"))
@@ -105,7 +138,8 @@ function checkWatchable({ reference, paths }: WatchSetting): void {
 }
 
 function mayBePutRight(error: unknown): boolean {
-  return error instanceof WhiskersError && error.code !== "usage" && ERRORS[error.code].exitCode === 2;
+  if (!(error instanceof WhiskersError)) return false;
+  return error.code === "build-failed" || (error.code !== "usage" && ERRORS[error.code].exitCode === 2);
 }
 
 /** Raw files are read, unpacked and hashed again only when one of them was saved. */

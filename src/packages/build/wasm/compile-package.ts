@@ -6,6 +6,8 @@ import { codeOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import { readManifest } from "../../open-package.ts";
 import { COMPILERS } from "./compilers.ts";
+import { listSources, type Sources } from "./sources.ts";
+import { writeSourcesRecord } from "./sources-record.ts";
 import type { CompileOptions, WasmCompiler, WasmSource } from "./wasm-compiler.ts";
 
 /** A folder to build, which is gone, if it was made for that, at the end of its scope. */
@@ -34,8 +36,7 @@ export async function compilePackage(
   const compiler = await compilerOf(real, manifest);
   if (manifest.guest.kind === "wasm") {
     if (compiler === null) return nothing;
-    const module = path.join(real, manifest.guest.file);
-    await compile(compiler, { folder: real, manifest, module }, options);
+    await compileInPlace(compiler, real, manifest, manifest.guest.file, options);
     return { ...nothing, language: compiler.language };
   }
   if (compiler === null) {
@@ -50,6 +51,27 @@ export async function compilePackage(
 
 export function notCompiled(folder: string): CompiledFolder {
   return { folder, language: null, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+/** The module says what it was made of, so that it is not made again until that changes. */
+export async function compileInPlace(
+  compiler: WasmCompiler,
+  folder: string,
+  manifest: Manifest,
+  file: string,
+  options: CompileOptions,
+): Promise<void> {
+  const before = await listSources(folder, file);
+  const record = async (draft: string): Promise<void> => {
+    await writeSourcesRecord(draft, (await unchanged(before, folder, file)).digest);
+  };
+  await compile(compiler, { folder, manifest, module: path.join(folder, file) }, options, record);
+}
+
+/** With what the compiler wrote; as they were before, if somebody else changed them meanwhile: that was not compiled. */
+async function unchanged(before: Sources, folder: string, file: string): Promise<Sources> {
+  const after = await listSources(folder, file);
+  return after.stamp === before.stamp ? after : before;
 }
 
 const MODULE_NAME = "normalize.wasm";
@@ -88,13 +110,18 @@ function asWasm(text: string, { guest }: Manifest): string {
   return `${JSON.stringify({ ...rest, environment: "wasm", entrypoint }, null, 2)}\n`;
 }
 
-async function compilerOf(folder: string, manifest: Manifest): Promise<WasmCompiler | null> {
+export async function compilerOf(folder: string, manifest: Manifest): Promise<WasmCompiler | null> {
   for (const compiler of COMPILERS) if (await compiler.recognises(folder, manifest)) return compiler;
   return null;
 }
 
 /** In a folder of its own first: what a compiler that failed left behind is not taken for the module. */
-async function compile(compiler: WasmCompiler, source: WasmSource, options: CompileOptions): Promise<void> {
+async function compile(
+  compiler: WasmCompiler,
+  source: WasmSource,
+  options: CompileOptions,
+  finish: (draft: string) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   options.progress(`compiling ${compiler.language}`);
   const target = path.dirname(source.module);
   await mkdir(target, { recursive: true });
@@ -102,6 +129,7 @@ async function compile(compiler: WasmCompiler, source: WasmSource, options: Comp
   const module = path.join(draft, path.basename(source.module));
   try {
     await compiler.compile({ ...source, module }, options);
+    await finish(module);
     await rename(module, source.module);
   } catch (cause) {
     if (codeOf(cause) !== "ENOENT") throw cause;

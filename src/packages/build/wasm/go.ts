@@ -19,6 +19,7 @@ func whiskersServeForWasm() { main() }
 /** Go, for WASI preview 1: a reactor where it can make one, whose start is not paid for in every run. */
 export const go: WasmCompiler = {
   language: "Go",
+  runsItsCode: false,
   recognises: (folder) => Promise.resolve(existsSync(path.join(folder, "go.mod"))),
   async compile({ folder, module }, options) {
     const minor = await goMinor(folder, options);

@@ -16,6 +16,7 @@ const ENDINGS = ["ts", "mts", "js", "mjs"];
 /** JavaScript and TypeScript, in QuickJS, with what they import: a component of WASI 0.2. */
 export const javascript: WasmCompiler = {
   language: "JavaScript",
+  runsItsCode: false,
   recognises: (folder, manifest) => Promise.resolve(entryOf(folder, manifest) !== null),
   async compile({ folder, manifest, module }, options) {
     const entry = entryOf(folder, manifest);

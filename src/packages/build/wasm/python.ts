@@ -14,6 +14,7 @@ const WORLD = "normalizer";
 /** Python, in CPython, with what it imports when it is loaded: a component of WASI 0.2. */
 export const python: WasmCompiler = {
   language: "Python",
+  runsItsCode: false,
   recognises: (folder, manifest) => Promise.resolve(entrypointOf(folder, manifest) !== null),
   async compile({ folder, manifest, module }, options) {
     const entrypoint = entrypointOf(folder, manifest);

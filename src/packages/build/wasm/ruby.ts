@@ -16,6 +16,7 @@ const INTERPRETER = "dist/ruby+stdlib.wasm";
 /** Ruby of its npm package, which is the interpreter itself: started, with the normalizer loaded. */
 export const ruby: WasmCompiler = {
   language: "Ruby",
+  runsItsCode: false,
   recognises: (folder, manifest) => Promise.resolve(existsSync(path.join(folder, scriptOf(manifest)))),
   async compile({ folder, manifest, module }, options) {
     const argv = [

@@ -12,6 +12,8 @@ const INSTALL = "Rust and its tools: rustup, or on Debian and Ubuntu apt-get ins
 /** Cargo, for WASI preview 1. */
 export const rust: WasmCompiler = {
   language: "Rust",
+  // Build scripts, and macros.
+  runsItsCode: true,
   recognises: (folder) => Promise.resolve(existsSync(path.join(folder, "Cargo.toml"))),
   async compile({ folder, module }, options) {
     await requireTarget(folder, options);

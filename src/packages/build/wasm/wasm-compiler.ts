@@ -23,6 +23,8 @@ export interface CompileOptions {
 export interface WasmCompiler {
   /** For people: `Rust`. */
   readonly language: string;
+  /** Compiling runs code of the folder, as the user who compiles and outside of any sandbox. */
+  readonly runsItsCode: boolean;
   /** Whether the folder's normalizer is written in it. */
   readonly recognises: (folder: string, manifest: Manifest) => Promise<boolean>;
   /**
