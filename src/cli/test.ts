@@ -38,8 +38,8 @@ FOLDER is a normalizer, or holds normalizers; default: the working folder.
 ${COMPILE_OPTIONS_HELP}
 ${RUN_OPTIONS_HELP}
 
-Exit codes: 0 everything passed (or was updated), 1 something did not, or cannot be compiled, 2 wrong usage or unreadable input,
-3 the platform failed.
+Exit codes: 0 everything passed (or was updated), 1 something did not, or cannot be compiled, 2 wrong usage
+or unreadable input, 3 the platform failed.
 
   whiskers test my-normalizer --update
   whiskers test examples/normalizers --junit results.xml
