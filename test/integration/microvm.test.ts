@@ -250,7 +250,9 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
       for (const sandbox of opened) await once(sandbox.output, "data");
       await setTimeout(500);
       for (const { id } of opened) {
-        const { sharedBytes, ownBytes } = memoryOfSnapshot(monitors(id)[0] ?? 0);
+        const pid = monitors(id)[0] ?? 0;
+        assert.match(readFileSync(`/proc/${pid}/status`, "utf8"), /^THP_enabled:\t0$/mu);
+        const { sharedBytes, ownBytes } = memoryOfSnapshot(pid);
         assert.ok(sharedBytes > 4 * MiB, `${sharedBytes} bytes are shared`);
         assert.ok(ownBytes < 2 * MiB, `${ownBytes} bytes are its own`);
       }

@@ -59,6 +59,10 @@ relay() {
 find_devices() {
   device control
   exec 3<>"$DEVICE" 4>&3
+  device wake
+  # What it has to know anew whenever the machine goes on is told to a program that is running already, and to no shell: all
+  # that runs then costs a machine memory of its own.
+  wake <>"$DEVICE" >&4 &
   for one in in out err; do
     device $one
     case $one in in) IN=$DEVICE ;; out) OUT=$DEVICE ;; err) ERR=$DEVICE ;; esac
@@ -76,6 +80,9 @@ make_pipes() {
   feed 3<&- 4>&- 5<&- 6>&- 7>&- &
   exec 8<&-
   serve 5<&- &
+  mkfifo -m 600 /wake
+  wake <>/wake >&4 &
+  exec 8>/wake
 }
 
 # As long as this runs, and holds descriptor 8, the guest's input has no end.
@@ -137,10 +144,6 @@ read -r words </proc/cmdline
 case " $words " in *" whiskers.streams=vsock "*) STREAMS=vsock ;; esac
 while read -r module; do insmod "/modules/$module" || complain "the kernel does not load $module"; done </modules/$STREAMS
 if [ $STREAMS = vsock ]; then make_pipes; else find_devices; fi
-# What it has to know anew whenever the machine goes on is told to a program that is running already.
-mkfifo -m 600 /wake
-wake <>/wake >&4 &
-exec 8>/wake
 mount -t cgroup2 cgroup /sys/fs/cgroup &&
   echo "+memory +pids +cpu" >/sys/fs/cgroup/cgroup.subtree_control &&
   mkdir $GUEST || complain "the kernel has no cgroups of version 2"

@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 
 import { wakeMessage } from "./wake-program.ts";
 
@@ -31,6 +31,7 @@ export class Init {
   lastCpuMicroseconds: number | null = null;
   killedForMemory = 0;
   readonly #control: Duplex;
+  readonly #wake: Writable | null;
   #rest = "";
   #onStarted: () => void = () => {};
   #onEnded: () => void = () => {};
@@ -38,8 +39,9 @@ export class Init {
   #waiting: ((peakBytes: number | null) => void)[] = [];
 
   /** @param isRestored it had started the guest before its machine was saved */
-  constructor(control: Duplex, isRestored: boolean) {
+  constructor(control: Duplex, isRestored: boolean, wake: Writable | null = null) {
     this.#control = control;
+    this.#wake = wake;
     this.isBooted = isRestored;
     this.isStarted = isRestored;
     this.seeded = new Promise((resolve) => {
@@ -65,10 +67,10 @@ export class Init {
 
   /** Tells it the time, and gives its kernel random bytes: it answers by `seeded`. */
   wake(nowMs: number, seed: Buffer): void {
-    const bytes = wakeMessage(nowMs, seed)
-      .toString("hex")
-      .replaceAll(/../gu, String.raw`\x$&`);
-    this.#say(`wake ${bytes}`);
+    const message = wakeMessage(nowMs, seed);
+    if (this.#wake === null)
+      this.#say(`wake ${message.toString("hex").replaceAll(/../gu, String.raw`\x$&`)}`);
+    else this.#wake.write(message);
   }
 
   send(files: readonly InitFile[]): void {

@@ -35,6 +35,8 @@ export interface RunningMachine {
   readonly pid: number;
   /** To and from the init: lines. */
   readonly control: Duplex;
+  /** To the program that is to be told time and chance; absent: the init passes it on. */
+  readonly wake?: Writable;
   readonly input: Writable;
   readonly output: Readable;
   readonly errors: Readable;

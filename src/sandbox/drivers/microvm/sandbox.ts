@@ -85,7 +85,7 @@ export class MicrovmSandbox implements Sandbox {
     this.output = machine.output.pipe(output);
     this.errors = machine.errors.pipe(errors);
     this.#streams = [output, errors];
-    this.#init = new Init(machine.control, parts.printed !== undefined);
+    this.#init = new Init(machine.control, parts.printed !== undefined, machine.wake);
     this.goesOn = parts.printed === undefined ? Promise.resolve(true) : this.#goOn(parts.printed);
     if (parts.printed === undefined) this.#begin();
     meter.start(machine.pid, () => {
@@ -134,6 +134,7 @@ export class MicrovmSandbox implements Sandbox {
     const { machine } = this.#parts;
     for (const stream of [
       machine.control,
+      ...(machine.wake === undefined ? [] : [machine.wake]),
       this.input,
       machine.output,
       machine.errors,

@@ -16,6 +16,7 @@ import type { Monitor } from "./monitor.ts";
 import { probeMachine } from "./probe-machine.ts";
 import type { FailedAt } from "./probe-machine.ts";
 import { qemuMonitor } from "./qemu.ts";
+import { makeSmallPagesProgram } from "./small-pages-program.ts";
 
 export type SetUp =
   | { readonly available: true; readonly host: MicrovmHost }
@@ -97,7 +98,7 @@ async function monitorsOf(options: MicrovmOptions, searchPath: string): Promise<
     const [program] = findAll("qemu-system-x86_64", searchPath);
     if (program === undefined) reasons.push("there is no qemu-system-x86_64 on the PATH");
     else if (wanted === "qemu-kvm" && !existsSync("/dev/kvm")) reasons.push("there is no /dev/kvm");
-    else monitors.push(...(await qemuMonitors(program, searchPath, wanted === "qemu-kvm")));
+    else monitors.push(...(await qemuMonitors(program, searchPath, stateDirectory, wanted === "qemu-kvm")));
   }
   return { monitors, reasons };
 }
@@ -105,6 +106,7 @@ async function monitorsOf(options: MicrovmOptions, searchPath: string): Promise<
 async function qemuMonitors(
   program: string,
   searchPath: string,
+  stateDirectory: string,
   onlyKvm: boolean,
 ): Promise<readonly Monitor[]> {
   const version = await versionOf(program);
@@ -114,6 +116,7 @@ async function qemuMonitors(
     program,
     version,
     setpriv,
+    smallPages: await makeSmallPagesProgram(stateDirectory),
     counterKhz: counterKhz(),
     inherited: inheritedDescriptors(),
   };
