@@ -11,6 +11,7 @@ import { flag, textOption, textsOption } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { openStages } from "./open-stages.ts";
 import { progressBar } from "./progress-bar.ts";
+import { warn } from "./warn.ts";
 
 export const command: Command = {
   help: `whiskers bench [--runtime NAME]... [--quick] [--json] [--svg FILE]
@@ -40,7 +41,8 @@ runtime failed while it was measured, which is named below the others.
   async run(args, context) {
     const settings = context.settings();
     const quick = flag(args, "quick");
-    await using stages = openStages(settings, () => Promise.reject(new Error("bench fetches nothing")));
+    const fetchesNothing = (): Promise<never> => Promise.reject(new Error("bench fetches nothing"));
+    await using stages = openStages(settings, fetchesNothing, {}, { warn: warn(context) });
     const named = textsOption(args, "runtime") ?? (quick ? QUICK_RUNTIMES : BENCH_RUNTIMES);
     const svg = textOption(args, "svg");
     // Rather now than after minutes of measuring.

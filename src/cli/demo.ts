@@ -24,6 +24,7 @@ import type { DemoSummary, FinishedTask, LeftOut } from "./demo/summary.ts";
 import { openStages } from "./open-stages.ts";
 import { progressBar } from "./progress-bar.ts";
 import { printable } from "./terminal/printable.ts";
+import { warn } from "./warn.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const DEFAULT_TASKS = 300;
@@ -78,7 +79,12 @@ async function demo(home: string, count: number, keep: boolean, context: Context
     runtimes: settings.runtimes,
     state: settings.state,
   };
-  await using stages = openStages(settings, (task, manifest) => fetchPlanned(task, manifest, planned));
+  await using stages = openStages(
+    settings,
+    (task, manifest) => fetchPlanned(task, manifest, planned),
+    {},
+    { warn: warn(context) },
+  );
   const { good, bad } = await findPairs(join(ROOT, "examples"), stages.catalogue, signal);
   if (context.errTerminal.isTty)
     context.err("Setting up: an embedded queue, and a sandbox for each normalizer …\n");

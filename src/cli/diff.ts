@@ -15,7 +15,7 @@ import { openDiffReport } from "./diff/diff-report.ts";
 import type { RawSource } from "./diff/raw-source.ts";
 import { openStages } from "./open-stages.ts";
 import { readMetaOverrides, readRunOptions, RUN_OPTIONS, RUN_OPTIONS_HELP } from "./run-options.ts";
-import { statusLine } from "./status-line.ts";
+import { statusLine, tellingOf } from "./status-line.ts";
 import { connectOpenKat } from "./stored-raws/connect-openkat.ts";
 import { RAW_SELECTION_HELP, RAW_SELECTION_OPTIONS, readRawSelection } from "./stored-raws/raw-selection.ts";
 
@@ -69,7 +69,7 @@ async function run(args: Arguments, context: Context): Promise<number> {
   const status = statusLine(context);
   undo.use(status);
   const eachBringsIts = (): Promise<never> => Promise.reject(new Error("each run brings its own"));
-  const stages = undo.use(openStages(context.settings(), eachBringsIts, {}, status.show));
+  const stages = undo.use(openStages(context.settings(), eachBringsIts, {}, tellingOf(status, context)));
   const packages = [await stages.catalogue.open(old), await stages.catalogue.open(now)] as const;
   status.end();
   const setting = (reference: string, { manifest }: Package): Parameters<typeof comparePackages>[1] => ({

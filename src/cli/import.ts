@@ -11,6 +11,7 @@ import { writePlugins } from "./import/write-plugins.ts";
 import { openStages } from "./open-stages.ts";
 import { columnsOf, pad } from "./terminal/columns.ts";
 import { printable } from "./terminal/printable.ts";
+import { warn } from "./warn.ts";
 
 export const command: Command = {
   help: `whiskers import FOLDER [--write TARGET] [--json]
@@ -36,7 +37,12 @@ Exit codes: 0 all of them run, or were written; 1 some do not; 2 wrong usage or 
       throw new WhiskersError("package-unreadable", `${given}: ${fileTroubleOf(cause)}`, { cause });
     });
     const settings = context.settings();
-    await using stages = openStages(settings, () => Promise.reject(new Error("import runs no tasks")));
+    await using stages = openStages(
+      settings,
+      () => Promise.reject(new Error("import runs no tasks")),
+      {},
+      { warn: warn(context) },
+    );
     const options = { runtime: settings.runtime, state: "auto" } as const;
     const tree = await readPlugins(root, stages, options, context.signal);
     const target = textOption(args, "write");

@@ -23,16 +23,22 @@ export interface OpenStages extends Stages, AsyncDisposable {
   readonly runtimes: Pick<SandboxesOptions, "drivers" | "openVariant">;
 }
 
+export interface Telling {
+  /** As of `openPackages`. */
+  readonly show?: ((what: string) => void) | undefined;
+  /** Is told what people should know that is no reason to fail: a sentence. */
+  readonly warn?: ((what: string) => void) | undefined;
+}
+
 /**
  * The stages of this machine: every runtime, packages under `WHISKERS_HOME`, and records that stay here.
- * @param show as of `openPackages`
  * @param compile as of `openPackages`
  */
 export function openStages(
   settings: Settings,
   fetch: Stages["fetch"],
   pool: Partial<PoolOptions> = {},
-  show?: (what: string) => void,
+  { show, warn }: Telling = {},
   compile?: Parameters<typeof openPackages>[3],
 ): OpenStages {
   const { home, subprocess, ociRuntime, python, dockerHost, dockerRuntime } = settings;
@@ -57,6 +63,7 @@ export function openStages(
         kernel: microvmKernel,
         monitor: microvmMonitor,
         firecracker,
+        warn,
       }),
       createWasmDriver({ ...common, around: subprocess }),
       createInlineDriver(common),

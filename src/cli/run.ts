@@ -13,7 +13,7 @@ import { JsonDocument } from "./report/json-document.ts";
 import { TextReport } from "./report/text-report.ts";
 import { runInput } from "./run-input.ts";
 import { readMetaOverrides, readRunOptions, RUN_OPTIONS, RUN_OPTIONS_HELP } from "./run-options.ts";
-import { statusLine } from "./status-line.ts";
+import { statusLine, tellingOf } from "./status-line.ts";
 import { WatchLines } from "./watch/watch-lines.ts";
 import { watchRuns } from "./watch/watch-runs.ts";
 import { WatchText } from "./watch/watch-text.ts";
@@ -89,7 +89,7 @@ async function run(args: Arguments, context: Context): Promise<number> {
   using status = statusLine(context);
   const eachBringsIts = (): Promise<never> => Promise.reject(new Error("each run brings its own"));
   const compile = compileBefore(args, context, status.show);
-  await using stages = openStages(context.settings(), eachBringsIts, {}, status.show, compile);
+  await using stages = openStages(context.settings(), eachBringsIts, {}, tellingOf(status, context), compile);
   const { manifest } = await stages.catalogue.open(reference);
   status.end();
   const chosen = chooseInputs(inputs, paths, manifest, overrides, setting.all);

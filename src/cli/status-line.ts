@@ -1,6 +1,8 @@
 import type { Context } from "./command.ts";
+import type { Telling } from "./open-stages.ts";
 import { cut } from "./terminal/columns.ts";
 import { printable } from "./terminal/printable.ts";
+import { warn } from "./warn.ts";
 
 export interface StatusLine extends Disposable {
   /** In place of what stood there. */
@@ -23,5 +25,16 @@ export function statusLine({ err, errTerminal: { isTty, columns } }: Context): S
     },
     end,
     [Symbol.dispose]: end,
+  };
+}
+
+/** Warnings stay below each other, and what is being done is shown after them. */
+export function tellingOf({ show, end }: StatusLine, context: Context): Telling {
+  return {
+    show,
+    warn: (what) => {
+      end();
+      warn(context)(what);
+    },
   };
 }

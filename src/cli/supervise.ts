@@ -53,7 +53,7 @@ ${RUN_OPTIONS_HELP}
         settings: settings(),
         supervisor,
         runOptions: readRunOptions(args, settings()),
-        openStages: (fetch) => openStages(settings(), fetch),
+        openStages: (fetch) => openStages(settings(), fetch, {}, { warn: log.warn }),
         version: await version(),
         log,
         drain: signal,

@@ -12,7 +12,7 @@ import type { Arguments, Command, Context } from "./command.ts";
 import { COMPILE_OPTIONS, COMPILE_OPTIONS_HELP, compileBefore } from "./compile-options.ts";
 import { openStages } from "./open-stages.ts";
 import { readRunOptions, RUN_OPTIONS, RUN_OPTIONS_HELP } from "./run-options.ts";
-import { statusLine } from "./status-line.ts";
+import { statusLine, tellingOf } from "./status-line.ts";
 import { printable } from "./terminal/printable.ts";
 import { junit } from "./testing/junit.ts";
 import type { TestedNormalizer } from "./testing/junit.ts";
@@ -124,7 +124,7 @@ async function testOne(
     settings,
     fetch,
     {},
-    status.show,
+    tellingOf(status, context),
     compileBefore(args, context, status.show),
   );
   const pkg = await stages.catalogue.open(folder);

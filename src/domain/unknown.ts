@@ -28,6 +28,8 @@ export function fileTroubleOf(error: unknown): string {
       return "a part of the path is not a folder";
     case "ENOSPC":
       return "no space left on the device";
+    case "EROFS":
+      return "the file system is read-only";
     default:
       return messageOf(error);
   }

@@ -80,6 +80,11 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
   let driver: Driver;
   let pkg: Package;
   let coldRun: ReturnType<Rig["run"]>;
+  const warnings: string[] = [];
+  const warn = (what: string): void => {
+    warnings.push(what);
+  };
+  const snapshots = path.join(stateDirectory, "microvm/snapshots");
   before(async () => {
     mkdirSync(path.join(folder, "package"));
     writeFileSync(path.join(folder, "package/normalize.py"), NORMALIZER);
@@ -88,6 +93,7 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
       stateDirectory,
       sdkFolder: SDK_FOLDER,
       diskImage,
+      warn,
       ...(await machineOptions()),
     });
     pkg = await pythonPackage(path.join(folder, "package"));
@@ -129,13 +135,61 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
     const wall = restored.timingsMs.open / cold.timingsMs.open;
     assert.ok(wall > 0 && wall <= 0.15, `a restore takes ${Math.round(wall * 100)} % of a boot's time`);
 
-    const snapshots = path.join(stateDirectory, "microvm/snapshots");
     const [name = ""] = readdirSync(snapshots).filter((one) => !one.startsWith("."));
     const state = path.join(snapshots, name, "state");
     const inode = statSync(state).ino;
     writeFileSync(state, "damaged", { flag: "r+" });
     assert.deepEqual((await run("look", "fresh")).outcome, { status: "succeeded" });
     assert.notEqual(statSync(state).ino, inode, "it is another");
+    assert.deepEqual(warnings, []);
+  });
+
+  test("a snapshot that is as it was left, and with which QEMU does nothing, is told and made again", async () => {
+    const [name = ""] = readdirSync(snapshots).filter((one) => !one.startsWith("."));
+    const [state, about] = ["state", "snapshot.json"].map((file) => path.join(snapshots, name, file));
+    writeFileSync(state ?? "", "damaged", { flag: "r+" });
+    const stamps = ["memory", "state"].map((file) => {
+      const { size, mtimeNs, ctimeNs, ino } = statSync(path.join(snapshots, name, file), { bigint: true });
+      return [size, mtimeNs, ctimeNs, ino].join(" ");
+    });
+    const told = JSON.parse(readFileSync(about ?? "", "utf8")) as object;
+    writeFileSync(about ?? "", JSON.stringify({ ...told, stamps: stamps.join(", ") }));
+    assert.deepEqual((await run("look", "fresh")).outcome, { status: "succeeded" });
+    assert.deepEqual((await run("look", "fresh")).outcome, { status: "succeeded" });
+    const [warning, ...more] = warnings.splice(0);
+    assert.match(
+      warning ?? "",
+      /^a machine booted, for it did not go on from its snapshot, .*: qemu-system-x86_64: Not a migration stream/u,
+    );
+    assert.deepEqual(more, []);
+  });
+
+  test("a folder that no snapshot can be written in costs no run, and is told once, and by a probe", async () => {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", snapshots]);
+    try {
+      for (const memoryBytes of [97 * MiB, 98 * MiB]) {
+        const { outcome } = await run("look", "fresh", { memoryBytes });
+        assert.deepEqual(outcome, { status: "succeeded" });
+      }
+      const words = `whoever runs Whiskers has to be able to write in ${snapshots}: the file system is read-only`;
+      const [warning = "", ...more] = warnings.splice(0);
+      assert.ok(warning.includes(`takes more than twenty times as long: ${words}`), warning);
+      assert.match(warning, /It is tried again in ten minutes$/u);
+      assert.deepEqual(more, []);
+      const probe = await createMicrovmDriver({
+        stateDirectory,
+        sdkFolder: SDK_FOLDER,
+        diskImage,
+        ...(await machineOptions()),
+      }).probe();
+      assert.ok(probe.available);
+      assert.ok(
+        probe.advice.some((one) => one.includes(words)),
+        probe.advice.join("\n"),
+      );
+    } finally {
+      execFileSync("umount", ["-l", snapshots]);
+    }
   });
 
   test("state fork: a child of one loaded process for each run; a guest that hangs is ended", async () => {
@@ -210,6 +264,7 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
         stateDirectory: path.join(small, "state"),
         sdkFolder: SDK_FOLDER,
         diskImage,
+        warn,
         ...(await machineOptions()),
       });
       const { outcome } = await rig.run(pkg, {
@@ -219,7 +274,11 @@ suite("microvm", { skip: whyNoMachine() ?? false }, () => {
         raws: [rig.raw("look")],
       });
       assert.deepEqual(outcome, { status: "succeeded" });
-      assert.deepEqual(readdirSync(path.join(small, "state/microvm/snapshots")), []);
+      const folderOfSmall = path.join(small, "state/microvm/snapshots");
+      assert.deepEqual(readdirSync(folderOfSmall), []);
+      const [warning = "", ...more] = warnings.splice(0);
+      assert.ok(warning.includes(`: make room in ${folderOfSmall}: one takes up to 208 MiB, and `), warning);
+      assert.deepEqual(more, []);
     } finally {
       execFileSync("umount", ["-l", small]);
     }

@@ -15,6 +15,7 @@ import { runInput } from "../run-input.ts";
 import { LatePackages } from "./late-packages.ts";
 import { type Change, watchFiles } from "./watch-files.ts";
 import type { WatchReport } from "./watch-report.ts";
+import { warn } from "../warn.ts";
 
 export interface WatchSetting {
   /** A folder or file. */
@@ -47,7 +48,8 @@ export async function watchRuns(
   const { signal } = context;
   const eachBringsIts = (): Promise<never> => Promise.reject(new Error("each run brings its own"));
   const compiled = new CompiledFiles(setting.compile);
-  await using stages = openStages(settings, eachBringsIts, POOL, undefined, compiled.compile);
+  const telling = { warn: warn(context) };
+  await using stages = openStages(settings, eachBringsIts, POOL, telling, compiled.compile);
   await using late = await LatePackages.open(
     path.join(settings.home, "cache"),
     stages.sandboxes,

@@ -35,6 +35,8 @@ export interface MicrovmOptions {
   readonly firecracker?: string | null | undefined;
   /** Where programs are looked for; the PATH when not given. */
   readonly searchPath?: string | undefined;
+  /** Is told why machines boot that should go on from a snapshot, and what to do: a sentence, once for each cause. */
+  readonly warn?: ((what: string) => void) | undefined;
 }
 
 /** Guests in virtual machines, each with a kernel of its own: docs/runtimes/microvm.md. */

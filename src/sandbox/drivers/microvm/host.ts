@@ -36,6 +36,8 @@ export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
   diskImage(folder: string, digest: string | null): Promise<string>;
   /** That are being made, or could not be: `provideSnapshot`. */
   readonly snapshots: Map<string, Promise<Snapshot | null>>;
+  /** Tells a person, once for each cause. */
+  warn(cause: string, what: string): void;
   rememberPython(key: string, ask: () => Promise<Python>): Promise<Python>;
   nextName(): string;
 }
@@ -47,7 +49,7 @@ export async function findBase(
   kernel: Kernel,
   initramfs: string,
   searchPath: string,
-  { stateDirectory, sdkFolder, diskImage }: MicrovmOptions,
+  { stateDirectory, sdkFolder, diskImage, warn }: MicrovmOptions,
 ): Promise<HostBase> {
   await mkdir(stateDirectory, { recursive: true });
   await reap(stateDirectory);
@@ -55,12 +57,17 @@ export async function findBase(
   const draftName = `${process.pid}-${instance}`;
   const prefix = sandboxNamePrefix();
   let count = 0;
+  const warned = new Set<string>();
   return {
     kernel,
     initramfs,
     stateDirectory,
     diskImage: (folder, digest) => diskImage(folder, digest, path.join(stateDirectory, "microvm")),
     snapshots: new Map(),
+    warn: (cause, what) => {
+      if (!warned.has(cause)) warn?.(what);
+      warned.add(cause);
+    },
     cgroups: openCgroups(),
     ids: new SandboxIds(),
     etcFolder: await makeEtcFolder(stateDirectory, draftName),

@@ -56,7 +56,7 @@ async function restoreGuest(
   const { setup, guest } = scriptsOf(contents, limits);
   const subject = {
     parts: [setup, guest, ...contents.disks.files],
-    memoryBytes: limits.memoryBytes + KERNEL_BYTES,
+    memoryBytes: machineBytes(limits),
     startMs: limits.startMs,
     start: (folder: string, mark: string, userId: number | null) =>
       openMachine(contents, request, host, { as: "saved", folder, mark, userId }),
@@ -64,9 +64,11 @@ async function restoreGuest(
   const snapshot = await provideSnapshot(subject, host);
   if (snapshot === null) return null;
   const sandbox = await openMachine(contents, request, host, { as: "restored", ...snapshot });
-  if (await sandbox.goesOn) return sandbox;
+  const why = await sandbox.whyNotOn;
+  if (why === null) return sandbox;
   await sandbox.close();
   await removeSnapshot(snapshot);
+  host.warn(why, `a machine booted, for it did not go on from its snapshot, which is made anew: ${why}`);
   return null;
 }
 
@@ -92,6 +94,11 @@ function scriptsOf(
     setup: setupScript(withLimits(entries, limits), disks.placeOf, disks.files.length, limits),
     guest: guestScript(command, limits),
   };
+}
+
+/** The memory of a machine for a guest with these limits. */
+export function machineBytes({ memoryBytes }: Limits): number {
+  return memoryBytes + KERNEL_BYTES;
 }
 
 type SavedOrRestored =
@@ -121,7 +128,7 @@ export async function openMachine(
   const ownId = snapshot?.as === "saved" ? null : host.ids.take();
   const userId = snapshot?.as === "saved" ? snapshot.userId : ownId;
   const cpus = Math.max(1, Math.ceil(limits.cpus));
-  const memoryBytes = limits.memoryBytes + KERNEL_BYTES;
+  const memoryBytes = machineBytes(limits);
   const whole = memoryBytes + monitor.ownMemoryBytes;
   const cgroup =
     host.cgroups?.create(name, {

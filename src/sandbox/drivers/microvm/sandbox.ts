@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
+import { messageOf } from "../../../domain/unknown.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { within } from "../../within.ts";
 import type { Meter } from "../meter.ts";
@@ -63,10 +64,10 @@ export class MicrovmSandbox implements Sandbox {
   readonly errors: Readable;
   readonly ended: Promise<Ending>;
   /**
-   * Resolves with whether a restored guest may be used: its machine runs, has the time, and random numbers of its own.
-   * True for one that was not restored.
+   * Resolves with why a restored guest may not be used. Null: it may, its machine runs, has the time, and random numbers of
+   * its own; or it was not restored.
    */
-  readonly goesOn: Promise<boolean>;
+  readonly whyNotOn: Promise<string | null>;
   readonly #parts: MicrovmSandboxParts;
   readonly #init: Init;
   readonly #streams: readonly UntilMark[];
@@ -86,7 +87,7 @@ export class MicrovmSandbox implements Sandbox {
     this.errors = machine.errors.pipe(errors);
     this.#streams = [output, errors];
     this.#init = new Init(machine.control, parts.printed !== undefined, machine.wake);
-    this.goesOn = parts.printed === undefined ? Promise.resolve(true) : this.#goOn(parts.printed);
+    this.whyNotOn = parts.printed === undefined ? Promise.resolve(null) : this.#goOn(parts.printed);
     if (parts.printed === undefined) this.#begin();
     meter.start(machine.pid, () => {
       this.signal("kill");
@@ -95,7 +96,7 @@ export class MicrovmSandbox implements Sandbox {
       this.#bootTimedOut = true;
       this.#killAll();
     }, parts.bootMs);
-    const begun = parts.printed === undefined ? this.#init.started : this.goesOn;
+    const begun = parts.printed === undefined ? this.#init.started : this.whyNotOn;
     void begun.then(() => {
       clearTimeout(timer);
       return null;
@@ -165,16 +166,26 @@ export class MicrovmSandbox implements Sandbox {
     return this.#parts.machine.save();
   }
 
-  async #goOn(printed: Buffer): Promise<boolean> {
-    const { machine } = this.#parts;
-    const restore = async (): Promise<boolean> => {
+  async #goOn(printed: Buffer): Promise<string | null> {
+    const { machine, bootMs } = this.#parts;
+    const restore = async (): Promise<string | null> => {
       await machine.restored;
       this.#init.wake(Date.now(), randomBytes(SEED_BYTES));
-      return this.#init.seeded;
+      return (await this.#init.seeded) ? null : "its kernel took no new seed for its random numbers";
     };
-    const isUsable = await Promise.race([restore().catch(() => false), machine.ended.then(() => false)]);
-    if (isUsable) this.#streams[0]?.write(printed);
-    return isUsable;
+    const failed = async (error: unknown): Promise<string> => {
+      // Which says more, if it has anything to say.
+      const end = await within(LAST_WORDS_MS, machine.ended, null);
+      return [messageOf(error), end?.complaint].filter(Boolean).join(": ");
+    };
+    const ended = machine.ended.then(({ complaint }) =>
+      this.#bootTimedOut
+        ? `it did not within ${bootMs} ms`
+        : ["its monitor ended", complaint].filter(Boolean).join(": "),
+    );
+    const why = await Promise.race([restore().catch(failed), ended]);
+    if (why === null) this.#streams[0]?.write(printed);
+    return why;
   }
 
   /** All at once: the machine takes it when it is there. */

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 
+import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { findAll } from "../../interpreters.ts";
 import { inheritedDescriptors } from "../inherited-descriptors.ts";
@@ -13,10 +14,13 @@ import { makeInitramfs } from "./initramfs.ts";
 import { judgeProtections } from "./judge-protections.ts";
 import { findKernel } from "./kernel.ts";
 import type { Monitor } from "./monitor.ts";
+import { machineBytes } from "./open.ts";
 import { probeMachine } from "./probe-machine.ts";
 import type { FailedAt } from "./probe-machine.ts";
 import { qemuMonitor } from "./qemu.ts";
 import { makeSmallPagesProgram } from "./small-pages-program.ts";
+import { snapshotTrouble } from "./snapshot-trouble.ts";
+import { BOOTS, snapshotsOf } from "./snapshots.ts";
 
 export type SetUp =
   | { readonly available: true; readonly host: MicrovmHost }
@@ -61,7 +65,7 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
     const before = reasons.map((reason) => `tried before it: ${reason}`);
     return {
       available: true,
-      host: { ...draft, protections, advice: [...before, ...adviceFor(draft)] },
+      host: { ...draft, protections, advice: [...before, ...(await adviceFor(draft))] },
     };
   }
   return { available: false, reason: reasons.join("; "), remedy: "See docs/runtimes/microvm.md" };
@@ -157,14 +161,20 @@ function hintFor(reason: string, monitor: Monitor, failed: FailedAt, monitorsHav
     : "; whoever runs Whiskers has to be in the group of /dev/kvm: usermod -aG kvm USER";
 }
 
-function adviceFor({ monitor, cgroups, ids }: MicrovmHost): readonly string[] {
+async function adviceFor({ monitor, cgroups, ids, stateDirectory }: MicrovmHost): Promise<readonly string[]> {
+  const trouble = monitor.saves
+    ? await snapshotTrouble(snapshotsOf(stateDirectory), machineBytes(DEFAULT_LIMITS))
+    : null;
   return [
     ...(monitor.hardware
       ? []
       : ["no KVM that runs a guest: machines are emulated, which is some fifteen times slower"]),
     ...(monitor.confinedBy.includes("bubblewrap") || monitor.version.startsWith("Firecracker")
       ? []
-      : ["QEMU is in no namespaces of its own: install bubblewrap (apt-get install bubblewrap)"]),
+      : [
+          `QEMU is in no namespaces of its own, and ${BOOTS}: install bubblewrap (apt-get install bubblewrap)`,
+        ]),
+    ...(trouble === null ? [] : [`${BOOTS}: ${trouble.words}`]),
     ...(ids.areOurs
       ? []
       : ["not root: the monitor runs as the user who runs Whiskers, not as one of its own"]),

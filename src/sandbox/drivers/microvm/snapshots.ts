@@ -14,11 +14,12 @@ import {
 import { cpus } from "node:os";
 import path from "node:path/posix";
 
-import { isObject } from "../../../domain/unknown.ts";
+import { isObject, messageOf } from "../../../domain/unknown.ts";
 import { FRAME, FRAME_HEADER_BYTES } from "../../frames.ts";
 import { within } from "../../within.ts";
 import type { MicrovmHost } from "./host.ts";
 import type { MicrovmSandbox } from "./sandbox.ts";
+import { snapshotTrouble } from "./snapshot-trouble.ts";
 
 /** A machine that was saved when its guest was ready: a start is to go on from there. */
 export interface Snapshot {
@@ -43,33 +44,55 @@ export interface SnapshotSubject {
 const KEPT_SNAPSHOTS = 8;
 const READY_MAX_BYTES = 64 * 1024;
 const MARK_BYTES = 24;
+/** From a snapshot that could not be made until it is tried again. */
+const AGAIN_MS = 10 * 60_000;
 
 /**
  * The snapshot for this subject, made when there is none or when it is not as it was left. Null: none can be made, because
  * the monitor cannot, or the guest is not one that can be cloned: it has to fork for every run, and so draw new random
- * numbers in each.
+ * numbers in each. Or because something is wrong here, which is told.
  */
 export async function provideSnapshot(subject: SnapshotSubject, host: MicrovmHost): Promise<Snapshot | null> {
   if (!host.monitor.saves) return null;
   const key = keyOf(subject, host);
-  const folder = path.join(snapshotsOf(host), key);
+  const folder = path.join(snapshotsOf(host.stateDirectory), key);
   const there = await readSnapshot(folder);
   if (there !== null) return there;
-  const making = host.snapshots.get(key) ?? make(subject, folder, host).catch(() => null);
+  const making = host.snapshots.get(key) ?? makeOrTell(subject, key, host);
   host.snapshots.set(key, making);
   const made = await making;
-  // One that cannot be made is not tried again by this process.
+  // One that cannot be made is not tried again by this process, or not at once.
   if (made !== null) host.snapshots.delete(key);
   return made;
 }
 
-/** It did not work: whatever is wrong with it, the next start makes another. */
-export async function removeSnapshot({ folder }: Snapshot): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
+async function makeOrTell(
+  subject: SnapshotSubject,
+  key: string,
+  host: MicrovmHost,
+): Promise<Snapshot | null> {
+  const folder = snapshotsOf(host.stateDirectory);
+  try {
+    return await make(subject, path.join(folder, key), host);
+  } catch (error) {
+    const trouble = await snapshotTrouble(folder, subject.memoryBytes).catch(() => null);
+    const why = trouble?.words ?? messageOf(error);
+    host.warn(trouble?.cause ?? why, `${BOOTS}: ${why}. It is tried again in ten minutes`);
+    setTimeout(() => host.snapshots.delete(key), AGAIN_MS).unref();
+    return null;
+  }
 }
 
-function snapshotsOf(host: MicrovmHost): string {
-  return path.join(host.stateDirectory, "microvm", "snapshots");
+/** What it costs that there are none. */
+export const BOOTS = "no snapshot can be made, and a machine that boots takes more than twenty times as long";
+
+/** It did not work: whatever is wrong with it, the next start makes another. If it cannot be removed, that start finds out. */
+export async function removeSnapshot({ folder }: Snapshot): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch(() => {});
+}
+
+export function snapshotsOf(stateDirectory: string): string {
+  return path.join(stateDirectory, "microvm", "snapshots");
 }
 
 function keyOf({ parts, memoryBytes }: SnapshotSubject, host: MicrovmHost): string {
@@ -78,9 +101,10 @@ function keyOf({ parts, memoryBytes }: SnapshotSubject, host: MicrovmHost): stri
 }
 
 async function make(subject: SnapshotSubject, folder: string, host: MicrovmHost): Promise<Snapshot | null> {
-  const draft = path.join(snapshotsOf(host), `.${process.pid}-${randomUUID()}`);
-  const userId = host.ids.take();
+  await rm(folder, { recursive: true, force: true });
+  const draft = path.join(path.dirname(folder), `.${process.pid}-${randomUUID()}`);
   await mkdir(draft, { recursive: true, mode: 0o755 });
+  const userId = host.ids.take();
   let sandbox: MicrovmSandbox | null = null;
   try {
     const memory = path.join(draft, "memory");
@@ -101,7 +125,7 @@ async function make(subject: SnapshotSubject, folder: string, host: MicrovmHost)
     await chmod(draft, 0o700);
     const about = { mark, ready: ready.toString("base64"), stamps: await stampsOf(draft) };
     await writeFile(path.join(draft, "snapshot.json"), JSON.stringify(about));
-    await removeOldest(snapshotsOf(host));
+    await removeOldest(path.dirname(folder));
     await rename(draft, folder).catch(() => {
       // Another process was first.
     });
@@ -120,7 +144,6 @@ async function readSnapshot(folder: string): Promise<Snapshot | null> {
     if (!isObject(about) || about["stamps"] !== (await stampsOf(folder))) throw new Error("damaged");
     return { folder, mark: String(about["mark"]), ready: Buffer.from(String(about["ready"]), "base64") };
   } catch {
-    await rm(folder, { recursive: true, force: true });
     return null;
   }
 }
@@ -134,10 +157,13 @@ async function stampsOf(folder: string): Promise<string> {
   return (await Promise.all(stamps)).join(", ");
 }
 
-/** The guest's first frame; null: it is none that says that the guest is ready and can fork, or it did not come. */
+/**
+ * The guest's first frame; null: it is none that says that the guest is ready and can fork, or it ended before.
+ * @throws Error it did not come in time, or the machine failed
+ */
 async function readReady(sandbox: MicrovmSandbox, startMs: number): Promise<Buffer | null> {
   sandbox.errors.resume();
-  const frame = new Promise<Buffer | null>((resolve) => {
+  const frame = new Promise<Buffer | null>((resolve, reject) => {
     let bytes = Buffer.alloc(0);
     sandbox.output.on("data", (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
@@ -146,12 +172,16 @@ async function readReady(sandbox: MicrovmSandbox, startMs: number): Promise<Buff
       const wanted = FRAME_HEADER_BYTES + bytes.readUInt32BE(0);
       if (bytes.length >= wanted) resolve(bytes.length === wanted && saysThatItForks(bytes) ? bytes : null);
     });
-    void sandbox.ended.then(() => {
-      resolve(null);
+    void sandbox.ended.then(({ runtimeError }) => {
+      if (runtimeError === null) resolve(null);
+      else reject(new Error(runtimeError));
       return null;
     });
   });
-  return within(startMs, frame, null);
+  frame.catch(() => {});
+  const said = await within(startMs, frame, "late" as const);
+  if (said === "late") throw new Error(`the guest that is to be saved was not ready within ${startMs} ms`);
+  return said;
 }
 
 function saysThatItForks(frame: Buffer): boolean {
