@@ -3,13 +3,15 @@ import { createMicrovmDriver } from "../../src/sandbox/drivers/microvm/create-mi
 import { baseRoot } from "../fixtures/base-root.ts";
 import { whyNoMachine } from "../fixtures/debian-machine.ts";
 import { machineOptions } from "../fixtures/machine-options.ts";
+import { NONE, usedMachines } from "../fixtures/used-machines.ts";
 import { driverContract } from "./driver.ts";
 
-const isWhole = process.env["WHISKERS_TEST_MICROVM"] === "all";
 const unavailable = whyNoMachine();
 const machines = unavailable === null ? await machineOptions() : { kernel: "/nonexistent" };
+const used = unavailable === null ? await usedMachines(machines) : NONE;
+const isWhole = process.env["WHISKERS_TEST_MICROVM"] === "all" || !used.isEmulated;
 
-driverContract("microvm", (folders) => createMicrovmDriver({ ...folders, diskImage, ...machines }), {
+driverContract(used.title, (folders) => createMicrovmDriver({ ...folders, diskImage, ...machines }), {
   ownKernel: true,
   root: () => baseRoot("python:3.11"),
   ...(isWhole

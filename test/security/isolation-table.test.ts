@@ -3,12 +3,9 @@ import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 
+import { describeMachines } from "../fixtures/used-machines.ts";
 import { ATTACKS } from "./attacks.ts";
-import {
-  WEAKNESSES_OF_GVISOR,
-  WEAKNESSES_OF_GVISOR_BY_AN_ENGINE,
-  WEAKNESSES_OF_MACHINES,
-} from "./weaknesses.ts";
+import { WEAKNESSES_OF_GVISOR, WEAKNESSES_OF_GVISOR_BY_AN_ENGINE, expectedOfMachines } from "./weaknesses.ts";
 import type { Weaknesses } from "./weaknesses.ts";
 import type { AttackResult } from "./hostile-suite.ts";
 import { ISOLATION_MD, plannedRuns, readReports, renderIsolation } from "./isolation-table.ts";
@@ -39,7 +36,9 @@ describe("what docs/isolation.md calls weaker", () => {
   const known: Readonly<Record<string, Weaknesses>> = {
     "oci (runsc)": WEAKNESSES_OF_GVISOR,
     "docker (runsc)": WEAKNESSES_OF_GVISOR_BY_AN_ENGINE,
-    "microvm (qemu, tcg)": WEAKNESSES_OF_MACHINES,
+    "microvm (qemu, tcg)": expectedOfMachines({ isEmulated: true }).weaknesses,
+    "microvm (qemu, kvm)": expectedOfMachines({ isEmulated: false }).weaknesses,
+    "microvm (firecracker)": expectedOfMachines({ isEmulated: false }).weaknesses,
   };
   for (const { driver, results } of readReports()) {
     it(`is a known weakness of ${driver}`, () => {
@@ -50,6 +49,21 @@ describe("what docs/isolation.md calls weaker", () => {
       );
     });
   }
+});
+
+describe("a column of machines", () => {
+  it("is named after what runs them", () => {
+    const linux = "Linux 6.1.0-56-cloud-amd64";
+    const cases = {
+      [`QEMU 7.2.22 (TCG), ${linux}`]: { title: "microvm (qemu, tcg)", isEmulated: true },
+      [`QEMU 7.2.22 (KVM), ${linux}`]: { title: "microvm (qemu, kvm)", isEmulated: false },
+      [`QEMU of unknown version (TCG), ${linux}`]: { title: "microvm (qemu, tcg)", isEmulated: true },
+      [`Firecracker 1.16.1, ${linux}`]: { title: "microvm (firecracker)", isEmulated: false },
+    };
+    for (const [version, described] of Object.entries(cases))
+      assert.deepEqual(describeMachines(version), described);
+    assert.throws(() => describeMachines(`cloud-hypervisor 38.0, ${linux}`), /nobody knows/u);
+  });
 });
 
 describe("the list of attacks", () => {

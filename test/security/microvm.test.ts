@@ -9,16 +9,18 @@ import { createMicrovmDriver } from "../../src/sandbox/drivers/microvm/create-mi
 import { baseRoot } from "../fixtures/base-root.ts";
 import { whyNoMachine } from "../fixtures/debian-machine.ts";
 import { machineOptions } from "../fixtures/machine-options.ts";
+import { NONE, usedMachines } from "../fixtures/used-machines.ts";
 import { hostileSuite } from "./hostile-suite.ts";
 import { triedByDefault } from "./tried-by-default.ts";
-import { EMULATED } from "./weaknesses.ts";
+import { expectedOfMachines } from "./weaknesses.ts";
 
 const sdkFolder = path.resolve(import.meta.dirname, "../../sdk");
 const skip = whyNoMachine() ?? undefined;
 const machines = skip === undefined ? await machineOptions() : { kernel: "/nonexistent" };
+const used = skip === undefined ? await usedMachines(machines) : NONE;
 
 hostileSuite(
-  "microvm (qemu, tcg)",
+  used.title,
   (stateDirectory) => createMicrovmDriver({ stateDirectory, sdkFolder, diskImage, ...machines }),
   {
     sharesKernel: false,
@@ -26,6 +28,6 @@ hostileSuite(
     javascriptRoot: skip === undefined ? await baseRoot("node") : null,
     skip,
     only: triedByDefault("machines"),
-    ...EMULATED,
+    ...expectedOfMachines(used),
   },
 );

@@ -48,7 +48,8 @@ process.exitCode = reports.some(({ results }) => results.some(({ result }) => re
 
 function reportsOf(suite: string): readonly IsolationReport[] {
   const folder = path.join(keep, suite);
-  const drivers = [...columns.keys()].filter((driver) => driver.startsWith(suite));
+  // That of machines has one column, of whatever runs them here: the first run says which.
+  const drivers = suite === "microvm" ? [] : [...columns.keys()].filter((driver) => driver.startsWith(suite));
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const wanted = untried(runsIn(folder), drivers);
     if (wanted === "none") break;

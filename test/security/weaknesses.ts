@@ -64,11 +64,15 @@ export const GVISOR = {
 } as const;
 
 /** Of virtual machines, whose guests may ask their own kernel for anything. */
-export const WEAKNESSES_OF_MACHINES: Weaknesses = {
+const WEAKNESSES_OF_MACHINES: Weaknesses = {
   "limits-raise": {
     why: "there is no filter of system calls inside: a run may lower limits of the process that forked it, which looks for that after every run, and ends",
     attempts: ["lower-others"],
   },
+};
+
+const WEAKNESSES_OF_EMULATED_MACHINES: Weaknesses = {
+  ...WEAKNESSES_OF_MACHINES,
   "memory-mmap": {
     why: "emulated, it touches memory so slowly that the time limit may come before the limit of memory",
     ends: ["time-limit"],
@@ -76,14 +80,23 @@ export const WEAKNESSES_OF_MACHINES: Weaknesses = {
 };
 
 /**
- * Its columns where machines are emulated: everything in them takes some fifteen times as long, a start some seconds, and
+ * Columns of machines that are emulated: everything in them takes some fifteen times as long, a start some seconds, and
  * on a busy machine several times that.
  */
-export const EMULATED = {
-  weaknesses: WEAKNESSES_OF_MACHINES,
+const EMULATED = {
+  weaknesses: WEAKNESSES_OF_EMULATED_MACHINES,
   slow: { startMs: 180_000, overMs: 5000, wallFactor: 20, bystanderMs: 10_000, bystanderPauseMs: 3000 },
   concurrency: 1,
 } as const;
+
+/** Of machines that the processor runs, which nobody has tried: as slow as gVisor, until somebody has. */
+const RUN_BY_THE_PROCESSOR = { ...GVISOR, weaknesses: WEAKNESSES_OF_MACHINES, concurrency: 1 } as const;
+
+export function expectedOfMachines({ isEmulated }: { readonly isEmulated: boolean }): ExpectedOfMachines {
+  return isEmulated ? EMULATED : RUN_BY_THE_PROCESSOR;
+}
+
+type ExpectedOfMachines = typeof EMULATED | typeof RUN_BY_THE_PROCESSOR;
 
 export function withWeakness(attack: Attack, weakness: Weakness | undefined): Attack {
   if (weakness === undefined) return attack;

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { realpath } from "node:fs/promises";
 import { promisify } from "node:util";
 
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
@@ -65,7 +66,7 @@ export async function setUp(options: MicrovmOptions): Promise<SetUp> {
     const before = reasons.map((reason) => `tried before it: ${reason}`);
     return {
       available: true,
-      host: { ...draft, protections, advice: [...before, ...(await adviceFor(draft))] },
+      host: { ...draft, protections, advice: [...before, ...(await adviceFor(draft, monitors))] },
     };
   }
   return { available: false, reason: reasons.join("; "), remedy: "See docs/runtimes/microvm.md" };
@@ -99,10 +100,14 @@ async function monitorsOf(options: MicrovmOptions, searchPath: string): Promise<
     else if (found.isThere || wanted === "firecracker") reasons.push(found.reason);
   }
   if (wanted !== "firecracker") {
-    const [program] = findAll("qemu-system-x86_64", searchPath);
-    if (program === undefined) reasons.push("there is no qemu-system-x86_64 on the PATH");
+    const [found] = findAll("qemu-system-x86_64", searchPath);
+    if (found === undefined) reasons.push("there is no qemu-system-x86_64 on the PATH");
     else if (wanted === "qemu-kvm" && !existsSync("/dev/kvm")) reasons.push("there is no /dev/kvm");
-    else monitors.push(...(await qemuMonitors(program, searchPath, stateDirectory, wanted === "qemu-kvm")));
+    else {
+      // The folder of a link to it is not to be seen in the monitor's namespaces.
+      const program = await realpath(found);
+      monitors.push(...(await qemuMonitors(program, searchPath, stateDirectory, wanted === "qemu-kvm")));
+    }
   }
   return { monitors, reasons };
 }
@@ -161,7 +166,10 @@ function hintFor(reason: string, monitor: Monitor, failed: FailedAt, monitorsHav
     : "; whoever runs Whiskers has to be in the group of /dev/kvm: usermod -aG kvm USER";
 }
 
-async function adviceFor({ monitor, cgroups, ids, stateDirectory }: MicrovmHost): Promise<readonly string[]> {
+async function adviceFor(
+  { monitor, cgroups, ids, stateDirectory }: MicrovmHost,
+  tried: readonly Monitor[],
+): Promise<readonly string[]> {
   const trouble = monitor.saves
     ? await snapshotTrouble(snapshotsOf(stateDirectory), machineBytes(DEFAULT_LIMITS))
     : null;
@@ -169,15 +177,19 @@ async function adviceFor({ monitor, cgroups, ids, stateDirectory }: MicrovmHost)
     ...(monitor.hardware
       ? []
       : ["no KVM that runs a guest: machines are emulated, which is some fifteen times slower"]),
-    ...(monitor.confinedBy.includes("bubblewrap") || monitor.version.startsWith("Firecracker")
+    ...(monitor.saves
       ? []
-      : [
-          `QEMU is in no namespaces of its own, and ${BOOTS}: install bubblewrap (apt-get install bubblewrap)`,
-        ]),
+      : [`QEMU is in no namespaces of its own, and ${BOOTS}: ${remedyForNamespaces(monitor, tried)}`]),
     ...(trouble === null ? [] : [`${BOOTS}: ${trouble.words}`]),
     ...(ids.areOurs
       ? []
       : ["not root: the monitor runs as the user who runs Whiskers, not as one of its own"]),
     ...(cgroups === null ? ["no cgroup is writable: what the monitor uses is limited by a watchdog"] : []),
   ];
+}
+
+function remedyForNamespaces({ version }: Monitor, tried: readonly Monitor[]): string {
+  return tried.some((one) => one.version === version && one.saves)
+    ? "it did not work in those of bubblewrap, as is said above"
+    : "install bubblewrap (apt-get install bubblewrap)";
 }
