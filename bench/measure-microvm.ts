@@ -1,4 +1,13 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 
 import { DEFAULT_LIMITS } from "../src/domain/limits.ts";
@@ -37,7 +46,7 @@ interface Cost {
   readonly cpuMs: number;
 }
 
-/** By proportional set size, of the monitors of machines that went on from one snapshot and wait for a run. */
+/** By proportional set size, of the monitors of machines that went on from one snapshot and wait for a run; but for `whole`. */
 interface MemoryFigures {
   readonly oneBytes: number;
   readonly tenBytes: number;
@@ -51,6 +60,21 @@ interface MemoryFigures {
   readonly tenTimesOneUntranslated: number;
   /** One that booted by itself. */
   readonly bootedBytes: number;
+  readonly whole: WholeMemory;
+}
+
+/**
+ * All that the host's memory holds for such machines: what is each one's own, and files once. Of the kernel, initramfs, disks and
+ * snapshot that is all that these machines have brought into the page cache, mapped or not, which the host may take back; of
+ * QEMU and its libraries what is mapped.
+ */
+interface WholeMemory {
+  readonly oneBytes: number;
+  readonly tenBytes: number;
+  readonly tenTimesOne: number;
+  /** Of `tenBytes`: what is each one's own, in sum, and the files. */
+  readonly tenOwnBytes: number;
+  readonly tenFilesBytes: number;
 }
 
 /** All in one machine that stays as it is, one after another in every round, milliseconds: medians of the rounds. */
@@ -187,13 +211,19 @@ async function measureMemory(open: (state: StatePolicy) => Promise<Opened>): Pro
   const bootedBytes = proportionalBytes([booted]);
   await booted.sandbox.close();
 
+  const first = await open("fresh");
+  const files = monitorsOf([first]).flatMap(filesOfMachine);
+  await first.sandbox.close();
+  dropFromCache(files);
   const one = await open("fresh");
   await settle();
   const oneBytes = proportionalBytes([one]);
+  const oneWhole = wholeBytes([one]);
   const ten = [one];
   while (ten.length < MACHINES) ten.push(await open("fresh"));
   await settle();
   const tenBytes = proportionalBytes(ten);
+  const tenWhole = wholeBytes(ten);
   const last = monitorsOf(ten.slice(-1));
   const translatedBytes = privateBytes(last, isTranslated);
   const guestBytes = privateBytes(last, isGuestMemory);
@@ -209,6 +239,13 @@ async function measureMemory(open: (state: StatePolicy) => Promise<Opened>): Pro
     guestBytes,
     tenTimesOneUntranslated: (tenBytes - MACHINES * translatedBytes) / (oneBytes - translatedBytes),
     bootedBytes,
+    whole: {
+      oneBytes: oneWhole.ownBytes + oneWhole.filesBytes,
+      tenBytes: tenWhole.ownBytes + tenWhole.filesBytes,
+      tenTimesOne: (tenWhole.ownBytes + tenWhole.filesBytes) / (oneWhole.ownBytes + oneWhole.filesBytes),
+      tenOwnBytes: tenWhole.ownBytes,
+      tenFilesBytes: tenWhole.filesBytes,
+    },
   };
 }
 
@@ -397,27 +434,81 @@ async function warmRun(
 }
 
 function proportionalBytes(opened: readonly Opened[]): number {
-  return monitorsOf(opened).reduce((sum, pid) => sum + proportionalBytesOf(pid), 0);
+  return sumOf(monitorsOf(opened).map(proportionalBytesOf));
 }
 
-/** By the names of their machines. */
-function monitorsOf(opened: readonly Opened[]): readonly number[] {
-  const ids = opened.map(({ sandbox }) => sandbox.id);
-  return listTree(process.pid).filter((pid) => {
-    const [program = "", ...args] = argumentsOf(pid);
-    return program.includes("qemu-system") && ids.some((id) => args.includes(id));
+function wholeBytes(opened: readonly Opened[]): { readonly ownBytes: number; readonly filesBytes: number } {
+  const machinesFiles = new Set(monitorsOf(opened).flatMap(filesOfMachine));
+  /** Of QEMU, bubblewrap and their libraries: of each the most that one of them has mapped. */
+  const mappedBytes = new Map<string, number>();
+  let ownBytes = 0;
+  for (const pid of processesOf(opened)) {
+    const mapped = new Map<string, number>();
+    for (const mapping of mappingsOf(pid)) {
+      const file = /^\S+ \S+ \S+ \S+ \S+ +(\/.*)$/mu.exec(firstLineOf(mapping))?.[1];
+      const anonymousBytes = bytesOf(mapping, "Anonymous");
+      ownBytes += anonymousBytes;
+      if (file === undefined || machinesFiles.has(file)) continue;
+      mapped.set(file, (mapped.get(file) ?? 0) + bytesOf(mapping, "Rss") - anonymousBytes);
+    }
+    for (const [file, bytes] of mapped) mappedBytes.set(file, Math.max(bytes, mappedBytes.get(file) ?? 0));
+  }
+  return { ownBytes, filesBytes: sumOf([...mappedBytes.values()]) + cachedBytes([...machinesFiles]) };
+}
+
+/** What QEMU was given, and the state that it has read. */
+function filesOfMachine(pid: number): readonly string[] {
+  const opened = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  const files = opened.filter((file) => existsSync(file) && statSync(file).isFile());
+  const [memory = ""] = files.filter((file) => file.endsWith("/memory"));
+  return [...files, path.join(path.dirname(memory), "state")];
+}
+
+/** Whoever wrote them had them there: what is there afterwards, those that read them want. dd(1) */
+function dropFromCache(files: readonly string[]): void {
+  execFileSync("sync", files);
+  for (const file of files) execFileSync("dd", [`if=${file}`, "iflag=nocache", "count=0", "status=none"]);
+}
+
+/** fincore(1): what is in the page cache. */
+function cachedBytes(files: readonly string[]): number {
+  const said = execFileSync("fincore", ["--bytes", "--noheadings", "--output", "RES", ...files], {
+    encoding: "utf8",
   });
+  return sumOf(said.trim().split("\n").map(Number));
 }
 
-/** proc_pid_smaps(5): what is private of the mappings that are wanted, by their first lines. */
+function monitorsOf(opened: readonly Opened[]): readonly number[] {
+  return processesOf(opened).filter((pid) => argumentsOf(pid)[0]?.includes("qemu-system") === true);
+}
+
+/** By the names of their machines: QEMU, and bubblewrap around it. */
+function processesOf(opened: readonly Opened[]): readonly number[] {
+  const ids = opened.map(({ sandbox }) => sandbox.id);
+  return listTree(process.pid).filter((pid) => argumentsOf(pid).some((one) => ids.includes(one)));
+}
+
+/** What is private of the mappings that are wanted, by their first lines. */
 function privateBytes(pids: readonly number[], isWanted: (mapping: string) => boolean): number {
-  const mappings = pids.flatMap((pid) =>
-    readFileSync(`/proc/${pid}/smaps`, "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/mu),
-  );
-  const kibibytes = mappings
-    .filter((mapping) => isWanted(mapping.split("\n", 1)[0] ?? ""))
-    .map((mapping) => Number(/^Private_Dirty:\s+(\d+)/mu.exec(mapping)?.[1] ?? 0));
-  return kibibytes.reduce((sum, one) => sum + one, 0) * 1024;
+  const mappings = pids.flatMap(mappingsOf).filter((mapping) => isWanted(firstLineOf(mapping)));
+  return sumOf(mappings.map((mapping) => bytesOf(mapping, "Private_Dirty")));
+}
+
+/** proc_pid_smaps(5) */
+function mappingsOf(pid: number): readonly string[] {
+  return readFileSync(`/proc/${pid}/smaps`, "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/mu);
+}
+
+function firstLineOf(mapping: string): string {
+  return mapping.split("\n", 1)[0] ?? "";
+}
+
+function bytesOf(mapping: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "mu").exec(mapping)?.[1] ?? 0) * 1024;
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, one) => sum + one, 0);
 }
 
 function isTranslated(mapping: string): boolean {
