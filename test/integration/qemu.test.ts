@@ -41,6 +41,8 @@ suite("QEMU", { skip: whyNoMachine() ?? false }, () => {
     assert.match(monitor.confinedBy, /bubblewrap/u);
     assert.ok(monitor.saves);
     assert.doesNotMatch(advice.join("\n"), /No such file/u);
+    const inForce = found.host.protections.filter(({ by }) => by !== null).map(({ name }) => name);
+    assert.ok(inForce.includes("seccomp"), inForce.join(", "));
   });
 
   test("one that does not work in namespaces works without, which is said, and why", async () => {

@@ -63,16 +63,7 @@ export const GVISOR = {
   concurrency: 2,
 } as const;
 
-/** Of virtual machines, whose guests may ask their own kernel for anything. */
-const WEAKNESSES_OF_MACHINES: Weaknesses = {
-  "limits-raise": {
-    why: "there is no filter of system calls inside: a run may lower limits of the process that forked it, which looks for that after every run, and ends",
-    attempts: ["lower-others"],
-  },
-};
-
 const WEAKNESSES_OF_EMULATED_MACHINES: Weaknesses = {
-  ...WEAKNESSES_OF_MACHINES,
   "memory-mmap": {
     why: "emulated, it touches memory so slowly that the time limit may come before the limit of memory",
     ends: ["time-limit"],
@@ -90,7 +81,7 @@ const EMULATED = {
 } as const;
 
 /** Of machines that the processor runs, which nobody has tried: as slow as gVisor, until somebody has. */
-const RUN_BY_THE_PROCESSOR = { ...GVISOR, weaknesses: WEAKNESSES_OF_MACHINES, concurrency: 1 } as const;
+const RUN_BY_THE_PROCESSOR = { ...GVISOR, weaknesses: {}, concurrency: 1 } as const;
 
 export function expectedOfMachines({ isEmulated }: { readonly isEmulated: boolean }): ExpectedOfMachines {
   return isEmulated ? EMULATED : RUN_BY_THE_PROCESSOR;

@@ -8,6 +8,8 @@ import { quote } from "../subprocess/quote.ts";
 
 /** Where the init has the root of the guest, and mounts disks. */
 const ROOT = "/guest-root";
+/** Puts itself and what it becomes under the filter of system calls: filtered-program.ts. */
+const FILTERED = `${INSIDE.files}/filtered`;
 const GUEST_CGROUP = "/sys/fs/cgroup/guest";
 const CPU_PERIOD_US = 100_000;
 const STACK_KIB = 8192;
@@ -44,6 +46,8 @@ export function setupScript(
     `mkdir -p ${ROOT}${INSIDE.package} ${ROOT}/dev`,
     ...Object.entries(DEVICES).map(([name, numbers]) => `mknod -m 666 ${ROOT}/dev/${name} c ${numbers}`),
     ...entries.flatMap((entry) => linesOf(entry, placeOf)),
+    `touch ${ROOT}${FILTERED}`,
+    `mount --bind /bin/filtered ${ROOT}${FILTERED}`,
     `echo ${limits.memoryBytes} >${GUEST_CGROUP}/memory.max`,
     `echo 1 >${GUEST_CGROUP}/memory.oom.group`,
     `echo ${limits.processes + OWN_PROCESSES} >${GUEST_CGROUP}/pids.max`,
@@ -100,6 +104,7 @@ export function guestScript({ argv, env }: GuestCommand, limits: Limits): string
     "-G",
     String(INSIDE_ID),
     "--",
+    FILTERED,
     ...argv,
   ];
   return [

@@ -11,6 +11,7 @@ import { cpioOf } from "./cpio.ts";
 import type { CpioEntry } from "./cpio.ts";
 import { unpackXz } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
+import { filteredProgram } from "./filtered-program.ts";
 import { listenProgram } from "./listen-program.ts";
 import { wakeProgram } from "./wake-program.ts";
 
@@ -42,7 +43,7 @@ export async function makeInitramfs(
 ): Promise<string> {
   const busybox = await findBusybox(searchPath);
   const init = await readFile(INIT);
-  const programs = { wake: wakeProgram(), listen: listenProgram() };
+  const programs = { wake: wakeProgram(), listen: listenProgram(), filtered: filteredProgram() };
   const parts = JSON.stringify([kernel.digest, APPLETS, WANTED_MODULES, programs]);
   const hash = createHash("sha256").update(parts).update(init).update(busybox).digest("hex");
   const folder = path.join(stateDirectory, "microvm", "initramfs");
