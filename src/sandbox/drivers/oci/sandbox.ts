@@ -10,7 +10,7 @@ import { readPids, writeControl } from "../../cgroup/control-files.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { Head } from "../head.ts";
 import type { Meter } from "../meter.ts";
-import { isAlive, listTree } from "../process-tree.ts";
+import { isAlive, listTree, startOf } from "../process-tree.ts";
 import { endOfStatus, send } from "../signals.ts";
 import { untilGone } from "../until-gone.ts";
 import type { OciHost } from "./host.ts";
@@ -48,6 +48,8 @@ export class OciSandbox implements Sandbox {
   #initPid: number | null = null;
   #started = false;
   #killed = false;
+  /** Without a cgroup: what was killed, and when each was started. Whose runtime is gone, nobody's tree has it. */
+  readonly #dying = new Map<number, ReturnType<typeof startOf>>();
   #closed: Promise<void> | null = null;
 
   constructor(parts: OciSandboxParts) {
@@ -130,7 +132,7 @@ export class OciSandbox implements Sandbox {
       },
     );
     await untilGone(
-      () => this.#pids().some(isAlive),
+      () => this.#pids().some(isAlive) || this.#isAnyDying(),
       () => {
         this.#killAll();
       },
@@ -183,7 +185,12 @@ export class OciSandbox implements Sandbox {
     meter.kill();
     const isRunning = child.exitCode === null && child.signalCode === null;
     if (!isRunning || child.pid === undefined) return;
-    if (meter.pids() === null) for (const pid of listTree(child.pid)) send(pid, "SIGKILL");
+    if (meter.pids() === null) {
+      for (const pid of listTree(child.pid)) {
+        this.#dying.set(pid, startOf(pid));
+        send(pid, "SIGKILL");
+      }
+    }
     // It sees by itself that its container has ended, and tidies up, if it got that far.
     setTimeout(
       () => {
@@ -215,6 +222,10 @@ export class OciSandbox implements Sandbox {
     const { program, flags } = host.runtime;
     const args = [...flags, "--root", host.records, "kill", "--all", this.id, "TERM"];
     spawn(program, args, { stdio: "ignore" }).on("error", () => {});
+  }
+
+  #isAnyDying(): boolean {
+    return [...this.#dying].some(([pid, start]) => startOf(pid) === start && isAlive(pid));
   }
 
   #pids(): readonly number[] {
