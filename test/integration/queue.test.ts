@@ -175,9 +175,11 @@ function suite(where: () => Promise<{ url: string | null; home: string }>): void
     const folder = mkdtempSync(join(tmpdir(), "whiskers-migrations-"));
     const migrations = pathToFileURL(`${folder}/`);
     mkdirSync(folder, { recursive: true });
-    for (const number of MIGRATIONS) writeFileSync(join(folder, `000${number}-known.sql`), "select 1");
+    const fileOf = (number: number, name: string): string =>
+      join(folder, `${String(number).padStart(4, "0")}-${name}.sql`);
+    for (const number of MIGRATIONS) writeFileSync(fileOf(number, "known"), "select 1");
     const next = MIGRATIONS.length + 1;
-    const half = join(folder, `000${next}-half.sql`);
+    const half = fileOf(next, "half");
     writeFileSync(half, "create table whiskers.half (); select nonsense");
     await assert.rejects(migrate(database, migrations), /nonsense/u);
     assert.deepEqual(await database.query("select to_regclass('whiskers.half') as half"), [{ half: null }]);
