@@ -16,7 +16,6 @@ The child is hostile, the parent is not, and the next child must be as the first
   belongs to no process (System V and POSIX objects), is looked for after every run: the parent ends, if it finds any
 """
 
-import ctypes
 import fcntl
 import gc
 import mmap
@@ -27,6 +26,7 @@ import sys
 import time
 
 import _socket
+from _ctypes import call_function, dlopen, dlsym
 import whiskers.codec as codec
 import whiskers.frames as frames
 
@@ -68,10 +68,12 @@ def _can_be_opened(fd):
 
 
 def _find_prctl():
-    """prctl of the C library, ready to be called in a child without a search."""
-    function = ctypes.CDLL(None).prctl
-    function.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
-    return lambda option, value: function(option, value, 0, 0, 0) == 0
+    """prctl of the C library, ready to be called in a child without a search.
+
+    Of ctypes only what is written in C: the rest would take each sandbox half a megabyte.
+    """
+    prctl = dlsym(dlopen(None, 0), "prctl")
+    return lambda option, value: call_function(prctl, (option, value, 0, 0, 0)) == 0
 
 
 def serve_forked(function, fd_in, fd_out, prctl):
