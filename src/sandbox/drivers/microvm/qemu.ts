@@ -257,7 +257,7 @@ function qemuArguments(machine: Machine, { accelerator, counterKhz }: QemuOption
     "-accel",
     emulated ? `tcg,tb-size=${TRANSLATED_MIB}` : "kvm",
     "-cpu",
-    // V8's account of its code is at times wrong where there are protection keys, and ends Node.js (nodejs/node#64500).
+    // V8 at times ends Node.js because it loses count of its code, more often with protection keys (nodejs/node#64500).
     emulated ? "max,pku=off" : "host",
     "-smp",
     String(machine.cpus),
