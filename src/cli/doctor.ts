@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
+import { USUAL_PATH } from "../domain/usual-path.ts";
 import type { Capabilities, Probe } from "../sandbox/driver.ts";
 import { flag } from "./arguments.ts";
 import type { Command, Context } from "./command.ts";
@@ -107,16 +108,15 @@ function describeRuntime(runtime: Examined, { outTerminal: { columns, paint } }:
 
 const PYTHONS = ["3", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"].map((each) => `python${each}`);
 const PROGRAMS = ["php", "jq"];
-/** The PATH of guests, src/sandbox/guest-command.ts: a program that is only elsewhere is of no use to them. */
-const GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** What guests can be run with, and which version each says it has. Node.js is the one that runs this. */
 async function findInterpreters(): Promise<readonly Interpreter[]> {
-  const pythonPath = `${process.env["PATH"] ?? ""}:${GUEST_PATH}`;
+  const pythonPath = `${process.env["PATH"] ?? ""}:${USUAL_PATH}`;
   return Promise.all([
     ...PYTHONS.map((program) => askVersion(program, pythonPath)),
     Promise.resolve({ program: "node", version: process.version }),
-    ...PROGRAMS.map((program) => askVersion(program, GUEST_PATH)),
+    // A program that is only elsewhere is of no use to guests.
+    ...PROGRAMS.map((program) => askVersion(program, USUAL_PATH)),
   ]);
 }
 

@@ -1,5 +1,6 @@
 import path from "node:path/posix";
 
+import { USUAL_PATH } from "../domain/usual-path.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Package, StatePolicy } from "../domain/package.ts";
 
@@ -143,7 +144,7 @@ function phpSettings(limits: Limits, extensions: readonly string[] | null): read
 
 function commonEnv(pkg: Package, paths: GuestPaths, state: StatePolicy): Record<string, string> {
   return {
-    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    PATH: USUAL_PATH,
     HOME: "/tmp",
     TMPDIR: "/tmp",
     LANG: "C.UTF-8",

@@ -1,5 +1,6 @@
 import path from "node:path/posix";
 
+import { USUAL_PATH } from "../../domain/usual-path.ts";
 import type { Guest, Package } from "../../domain/package.ts";
 import { thisPlatform } from "../images/manifest.ts";
 import { MANIFEST_LABEL } from "./annotations.ts";
@@ -15,7 +16,6 @@ const INSIDE = {
 
 /** There is no time in it that would make two builds differ. */
 const NO_TIME = "1970-01-01T00:00:00Z";
-const USUAL_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 interface Parts {
   readonly pkg: Package;
@@ -98,6 +98,6 @@ function environmentOf(
       : {}),
   };
   const kept = base.filter((entry) => !((entry.split("=", 1)[0] ?? "") in own));
-  const search = kept.some((entry) => entry.startsWith("PATH=")) ? [] : [USUAL_PATH];
+  const search = kept.some((entry) => entry.startsWith("PATH=")) ? [] : [`PATH=${USUAL_PATH}`];
   return [...search, ...kept, ...Object.entries(own).map(([name, value]) => `${name}=${value}`)];
 }

@@ -40,6 +40,11 @@ export function startOf(pid: number): string | null {
   return statFields(pid)?.[19] ?? null;
 }
 
+/** Whether a process lives that began at `start`, of `startOf`: a later one with its pid is another. */
+export function isSameAlive(pid: number, start: string | null): boolean {
+  return isAlive(pid) && startOf(pid) === start;
+}
+
 /** User and system time of the process and, unless it is wanted alone, of its ended children, milliseconds. */
 export function cpuMsOf(pid: number, which: "with children" | "alone" = "with children"): number {
   const fields = statFields(pid) ?? [];

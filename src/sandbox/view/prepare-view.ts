@@ -1,5 +1,6 @@
 import path from "node:path/posix";
 
+import { USUAL_PATH } from "../../domain/usual-path.ts";
 import type { Guest, Package, Root } from "../../domain/package.ts";
 import { WhiskersError } from "../../errors.ts";
 import { findAll } from "../interpreters.ts";
@@ -11,9 +12,6 @@ import { compileSdk } from "./sdk-copy.ts";
 import { INSIDE, readOnly } from "./view.ts";
 import type { Entry, ViewParts } from "./view.ts";
 import type { PreparedView, ViewHost } from "./view-host.ts";
-
-/** The PATH of guests, see guest-command.ts. */
-const INSIDE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
  * What the guest of a package sees, on its root or on what this machine has, with its code compiled ahead.
@@ -119,7 +117,7 @@ async function preparePhp(pkg: Package, host: ViewHost, version: string | null):
       interpreter: findProgram(root, version === null ? "php" : `php${version}`),
     };
   }
-  const php = await findPhp(version, INSIDE_PATH);
+  const php = await findPhp(version, USUAL_PATH);
   const environment = { name: "php", version: php.version, digest: null };
   return { ...common, environment, interpreter: php.executable, phpExtensions: php.extensions };
 }
@@ -132,8 +130,8 @@ async function prepareProgram(
   const { root } = pkg;
   if (!program.includes("/")) {
     if (root !== null) findProgram(root, program);
-    else if (findAll(program, INSIDE_PATH).length === 0) {
-      const message = `no program ${program}: looked for it in ${INSIDE_PATH}`;
+    else if (findAll(program, USUAL_PATH).length === 0) {
+      const message = `no program ${program}: looked for it in ${USUAL_PATH}`;
       throw new WhiskersError("environment-missing", message);
     }
   }
@@ -163,8 +161,8 @@ function partsOf(pkg: Package, host: ViewHost): ViewParts {
 
 /** @throws WhiskersError `environment-missing` */
 function findProgram(root: Root, name: string): string {
-  const [found] = findInRoot(root.folder, name, INSIDE_PATH);
+  const [found] = findInRoot(root.folder, name, USUAL_PATH);
   if (found !== undefined) return found;
-  const message = `the root ${root.name} has no program ${name}: looked for it in ${INSIDE_PATH}`;
+  const message = `the root ${root.name} has no program ${name}: looked for it in ${USUAL_PATH}`;
   throw new WhiskersError("environment-missing", message);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
+import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import type { Protection } from "../../../domain/outcome.ts";
 import { isObject } from "../../../domain/unknown.ts";
 import type { ContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
@@ -74,7 +75,6 @@ export type SetUp =
   | { readonly available: true; readonly host: Host }
   | { readonly available: false; readonly reason: string; readonly remedy: string };
 
-const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Docker's engine knows at once what it is. Podman runs half a dozen programs to say it: ten seconds on a busy machine. */
 const HELLO_TIMEOUT_MS = 20_000;
 /** The init, and the shell that starts it or the guest. */
@@ -200,7 +200,7 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
   // Drivers of one process do not get in each other's way.
   const instance = randomBytes(4).readUInt32BE() % 1_000_000;
   const prefix = sandboxNamePrefix();
-  const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_FOLDERS}`;
+  const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_PATH}`;
   let count = 0;
   const nextName = (): string => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`;
   return {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { isObject } from "../../../domain/unknown.ts";
-import { argumentsOf, isAlive, startOf } from "../process-tree.ts";
+import { argumentsOf, isSameAlive, startOf } from "../process-tree.ts";
 import type { Engine } from "./engine.ts";
 
 /** The process that Podman starts beside each container, conmon(8). It outlives its container by what it cleans up. */
@@ -28,5 +28,5 @@ export async function findMonitor(engine: Engine, container: string): Promise<Mo
 /** Call when the container is removed. */
 export async function untilMonitorEnded({ pid, startedAt }: Monitor): Promise<void> {
   const giveUpAtMs = performance.now() + GIVE_UP_MS;
-  while (isAlive(pid) && startOf(pid) === startedAt && performance.now() < giveUpAtMs) await delay(LOOK_MS);
+  while (isSameAlive(pid, startedAt) && performance.now() < giveUpAtMs) await delay(LOOK_MS);
 }

@@ -1,8 +1,7 @@
+import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import { compileFilter } from "../../seccomp/compile-filter.ts";
 import { machineCode, staticProgram } from "./static-program.ts";
 
-/** As `commonEnv` has it, of guest-command.ts. */
-const SEARCHED = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 const WORDS = "there is no such program, or the kernel has no seccomp filters\n";
 
 /**
@@ -73,7 +72,11 @@ export function filteredProgram(): Buffer {
     "0f 05", // syscall
   ]);
   const words = Buffer.from(WORDS);
-  const folders = Buffer.from(`${SEARCHED.map((folder) => `${folder}/\0`).join("")}\0`);
+  const folders = Buffer.from(
+    `${USUAL_PATH.split(":")
+      .map((folder) => `${folder}/\0`)
+      .join("")}\0`,
+  );
   const filter = compileFilter("x64");
   const foldersAt = code.length + words.length;
   code.writeInt32LE(foldersAt + folders.length - 0x0a, 0x06);

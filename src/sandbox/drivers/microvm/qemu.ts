@@ -7,6 +7,7 @@ import path from "node:path/posix";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
+import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import { shellThatCloses } from "../inherited-descriptors.ts";
 import { enterScript } from "./enter-script.ts";
 import type { Machine, MachineEnd, Monitor, RunningMachine, SnapshotUse } from "./monitor.ts";
@@ -73,7 +74,7 @@ async function start(machine: Machine, options: QemuOptions): Promise<RunningMac
     const stdio: StdioOptions = ["ignore", "ignore", ...pipes, ...files];
     const [program = "", ...args] = confined(machine, options);
     const child = spawn(program, args, {
-      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+      env: { PATH: USUAL_PATH },
       stdio,
       detached: true,
       cwd: "/",

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { promisify } from "node:util";
 
+import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { findAll } from "../../interpreters.ts";
@@ -34,13 +35,12 @@ const HARDWARE_MS = 5000;
  * two of them in a minute.
  */
 const EMULATED_MS = 180_000;
-const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Finds kernel and monitor, and boots a machine with each way to run one until one works. */
 export async function setUp(options: MicrovmOptions): Promise<SetUp> {
   if (process.platform !== "linux" || process.arch !== "x64")
     return { available: false, reason: "it needs Linux on x86-64", remedy: "Use another runtime" };
-  const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_FOLDERS}`;
+  const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_PATH}`;
   const { monitors, reasons } = await monitorsOf(options, searchPath);
   if (monitors.length === 0) return { available: false, reason: reasons.join("; "), remedy: REMEDY };
   const kernel = await findKernel(options.kernel ?? null, options.stateDirectory);

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import path from "node:path/posix";
 
+import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import type { Protection } from "../../../domain/outcome.ts";
 import type { CgroupParent } from "../../cgroup/cgroup.ts";
 import { openCgroups } from "../../cgroup/open-cgroups.ts";
@@ -54,10 +55,8 @@ export interface OciHost extends ViewHost {
   ): Promise<Sandbox & { processes(): readonly number[] }>;
 }
 
-const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 export function searchPathOf(options: OciOptions): string {
-  return options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_FOLDERS}`;
+  return options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_PATH}`;
 }
 
 /** What does not depend on the runtime, found out once; and what a process that was killed left behind, removed. */

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
+import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Cgroup } from "../../cgroup/cgroup.ts";
@@ -247,7 +248,7 @@ async function start(
   const [program = "", ...args] = argv;
   const child = spawn(program, args, {
     // Nothing of ours: what a runtime does not need, it cannot pass on.
-    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+    env: { PATH: USUAL_PATH },
     stdio: ["pipe", "pipe", "pipe", "pipe", "ignore", namespace ?? "ignore"],
     detached: true,
     cwd: "/",

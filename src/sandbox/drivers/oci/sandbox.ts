@@ -10,7 +10,7 @@ import { readPids, writeControl } from "../../cgroup/control-files.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { Head } from "../head.ts";
 import type { Meter } from "../meter.ts";
-import { isAlive, listTree, startOf } from "../process-tree.ts";
+import { isAlive, isSameAlive, listTree, startOf } from "../process-tree.ts";
 import { endOfStatus, send } from "../signals.ts";
 import { untilGone } from "../until-gone.ts";
 import type { OciHost } from "./host.ts";
@@ -225,7 +225,7 @@ export class OciSandbox implements Sandbox {
   }
 
   #isAnyDying(): boolean {
-    return [...this.#dying].some(([pid, start]) => startOf(pid) === start && isAlive(pid));
+    return [...this.#dying].some(([pid, start]) => isSameAlive(pid, start));
   }
 
   #pids(): readonly number[] {

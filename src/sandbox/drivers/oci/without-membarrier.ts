@@ -1,8 +1,8 @@
 import { findAll } from "../../interpreters.ts";
 import { compileRefusal } from "../../seccomp/compile-filter.ts";
+import { LOAD_FILTER, PRCTL } from "../../seccomp/load-by-perl.ts";
 
-/** Of membarrier(2), which is kept from it, and of prctl(2), by which that is done. */
-const CALLS = { x64: { membarrier: 324, prctl: 157 }, arm64: { membarrier: 283, prctl: 167 } } as const;
+const MEMBARRIER = { x64: 324, arm64: 283 } as const;
 
 /**
  * Command line for a gVisor that starts more quickly. Each of its processes registers for membarrier(2) as it begins, and
@@ -15,16 +15,15 @@ export function withoutMembarrier(searchPath: string): readonly string[] {
   const { arch } = process;
   const [perl] = findAll("perl", searchPath);
   if (perl === undefined || (arch !== "x64" && arch !== "arm64")) return [];
-  const { membarrier, prctl } = CALLS[arch];
-  const filter = compileRefusal(arch, membarrier).toString("hex");
-  return [perl, "-e", PERL, "--", String(prctl), filter];
+  const filter = compileRefusal(arch, MEMBARRIER[arch]).toString("hex");
+  return [perl, "-e", PERL, "--", String(PRCTL[arch]), filter];
 }
 
-/** PR_SET_SECCOMP is 22, SECCOMP_MODE_FILTER is 2; struct sock_fprog is a count, padding and a pointer. It may fail. */
+/** It may fail. */
 const PERL = `
 my ($prctl, $hex) = (shift, shift);
 my $filter = pack('H*', $hex);
-syscall($prctl + 0, 22, 2, pack('S x6 P', length($filter) / 8, $filter));
+${LOAD_FILTER};
 exec { $ARGV[0] } @ARGV;
 die "cannot run $ARGV[0]: $!";
 `;

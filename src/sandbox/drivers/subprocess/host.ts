@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 
+import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import type { Protection } from "../../../domain/outcome.ts";
 import type { CgroupParent } from "../../cgroup/cgroup.ts";
 import { openCgroups } from "../../cgroup/open-cgroups.ts";
@@ -54,8 +55,6 @@ export interface Host {
   nextName(): string;
 }
 
-const USUAL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 export type SetUp =
   | { readonly available: true; readonly host: Host }
   | { readonly available: false; readonly reason: string; readonly remedy: string };
@@ -97,7 +96,7 @@ type Base = Omit<Host, "variant" | "protections" | "advice">;
 
 async function findBase(options: SubprocessOptions): Promise<Base> {
   await mkdir(options.stateDirectory, { recursive: true });
-  const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_FOLDERS}`;
+  const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_PATH}`;
   const cgroups = openCgroups();
   await cgroups?.reap(isStaleSandbox);
   const inherited = inheritedDescriptors();

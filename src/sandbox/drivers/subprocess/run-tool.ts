@@ -3,6 +3,7 @@ import { chmod, chown, copyFile, mkdir, readdir, rm, writeFile } from "node:fs/p
 import { existsSync } from "node:fs";
 import path from "node:path/posix";
 
+import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../domain/limits.ts";
 import { codeOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
@@ -82,7 +83,7 @@ export class ToolSandbox {
       const id = toolId();
       if (id !== null) for (const { source } of request.writable) await chown(source, id, id);
       const entries = await makeReachable(viewOf(request, etc, host), host);
-      const command = { argv: request.argv, env: { HOME: "/tmp", ...request.env, PATH: PATH_INSIDE } };
+      const command = { argv: request.argv, env: { HOME: "/tmp", ...request.env, PATH: USUAL_PATH } };
       const tool = { id, workingFolder: request.workingFolder };
       const sandbox = await launchSandbox(entries, command, { limits: LIMITS, files: [], tool }, host);
       return await toEnd(sandbox, request.timeoutMs, signal);
@@ -91,8 +92,6 @@ export class ToolSandbox {
     }
   }
 }
-
-const PATH_INSIDE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 async function findHost(options: SubprocessOptions): Promise<Host> {
   const found = await setUp(options);

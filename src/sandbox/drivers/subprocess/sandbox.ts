@@ -5,7 +5,7 @@ import type { Protection, Usage } from "../../../domain/outcome.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { FD } from "./launch.ts";
 import type { Meter } from "../meter.ts";
-import { isAlive, listTree, startOf } from "../process-tree.ts";
+import { isAlive, isSameAlive, listTree, startOf } from "../process-tree.ts";
 import { Head } from "../head.ts";
 import { endOfStatus, send } from "../signals.ts";
 import { untilGone } from "../until-gone.ts";
@@ -150,7 +150,7 @@ export class SubprocessSandbox implements Sandbox {
   #livingProcesses(): readonly number[] {
     const init = this.#init;
     // An init that has ended, waited for or not, has outlived all others.
-    const tree = init !== null && startOf(init.pid) === init.start && isAlive(init.pid) ? [init.pid] : [];
+    const tree = init !== null && isSameAlive(init.pid, init.start) ? [init.pid] : [];
     return [...tree, ...(this.#meter.pids() ?? []).filter(isAlive)];
   }
 }

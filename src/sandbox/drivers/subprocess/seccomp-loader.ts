@@ -1,4 +1,5 @@
 import { findAll, findPython } from "../../interpreters.ts";
+import { LOAD_FILTER, PRCTL } from "../../seccomp/load-by-perl.ts";
 import { FD } from "./launch.ts";
 import { INSIDE, readOnly } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
@@ -10,9 +11,6 @@ export interface SeccompLoader {
   /** Command line that the guest's follows. */
   command(withFilter: boolean): readonly string[];
 }
-
-/** prctl(2) on x86-64 and on aarch64. */
-const PRCTL = { x64: 157, arm64: 167 } as const;
 
 /** Perl can make system calls by itself; else Python can, more slowly. Null: neither is there. */
 export async function findSeccompLoader(searchPath: string): Promise<SeccompLoader | null> {
@@ -31,7 +29,6 @@ export async function findSeccompLoader(searchPath: string): Promise<SeccompLoad
   }
 }
 
-/** PR_SET_SECCOMP is 22, SECCOMP_MODE_FILTER is 2; struct sock_fprog is a count, padding and a pointer. */
 const PERL = `
 my ($prctl, $with_filter) = (shift, shift);
 open(my $status, '>&=', ${FD.status}) or die "status: $!";
@@ -42,8 +39,7 @@ if ($with_filter) {
   local $/;
   my $filter = <$file>;
   close($file);
-  my $program = pack('S x6 P', length($filter) / 8, $filter);
-  syscall($prctl + 0, 22, 2, $program) == 0 or die "seccomp: $!";
+  ${LOAD_FILTER} == 0 or die "seccomp: $!";
 }
 print $status '{"started":true}', "\\n";
 exec { $ARGV[0] } @ARGV or print $status '{"started":false}', "\\n";

@@ -5,6 +5,7 @@ import path from "node:path/posix";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { USUAL_PATH } from "../../../../domain/usual-path.ts";
 import { messageOf } from "../../../../domain/unknown.ts";
 import { killMonitor, monitorEnd } from "../monitor-end.ts";
 import type { Machine, MachineEnd, Monitor, RunningMachine } from "../monitor.ts";
@@ -56,7 +57,7 @@ async function start(machine: Machine, options: FirecrackerOptions): Promise<Run
   const jail = makeJail(machine.name, files, options, options.stateDirectory);
   const [program = "", ...args] = jailCommand(machine, files, jail, options);
   const child = spawn(program, args, {
-    env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+    env: { PATH: USUAL_PATH },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
     cwd: jail.root,
