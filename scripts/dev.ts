@@ -66,6 +66,8 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
     resolve("node_modules/.bin"),
     process.env["PATH"],
   ].join(delimiter);
+  // As the launcher does: every test file is a process, and starts as many.
+  process.env["NODE_COMPILE_CACHE"] ??= resolve("node_modules/.cache/whiskers");
   switch (command) {
     case "lint":
       process.exitCode = (await runSteps(LINT)).failed > 0 ? 1 : 0;

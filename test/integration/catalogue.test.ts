@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 
 import { Client } from "pg";
 
+import { COMPILE_CACHE } from "../fixtures/compile-cache.ts";
 import { type RegistryServer, startDockerRegistry } from "../fixtures/docker-registry.ts";
 import { eventually } from "../fixtures/eventually.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../fixtures/postgres-server.ts";
@@ -40,6 +41,7 @@ describe("the catalogue", { timeout: 240_000, skip: noPostgres ?? noRegistry ?? 
     const env = {
       PATH: process.env["PATH"],
       HOME: folder,
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       WHISKERS_HOME: join(folder, "home"),
       DATABASE_URL: here.databaseUrl ?? "",
     };

@@ -11,11 +11,10 @@ import { after, before, suite, test } from "node:test";
 import { checkObject } from "../../src/cli/check-object.ts";
 import { type MockOpenKat, startMockOpenKat } from "../../src/mock-openkat/start-mock-openkat.ts";
 import { buildZip } from "../fixtures/build-zip.ts";
+import { COMPILE_CACHE } from "../fixtures/compile-cache.ts";
 import { writeFiles } from "../fixtures/dependent-packages.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
-/** As the launcher has it. */
-const COMPILE_CACHE = new URL("../../node_modules/.cache/whiskers", import.meta.url).pathname;
 const TYPE = "boefje/names";
 
 interface DiffDocument {
