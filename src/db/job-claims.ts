@@ -39,6 +39,19 @@ export interface JobClaimsOptions {
 /** A claim that was lost before its job could be finished: nothing of it may be kept. */
 export class ClaimLost extends Error {}
 
+/** Work in one transaction. Null: a claim was lost, and nothing has changed. */
+export async function unlessLost<T>(
+  database: Pick<Database, "transaction">,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await database.transaction(work);
+  } catch (error) {
+    if (error instanceof ClaimLost) return null;
+    throw error;
+  }
+}
+
 /** What pg-boss needs to tell this claim of a job from an earlier or later one. */
 interface Attempt {
   readonly id: string;

@@ -1,7 +1,7 @@
 import type { PgBoss } from "pg-boss";
 
 import type { Connection, Database } from "../db/database.ts";
-import { ClaimLost, JobClaims } from "../db/job-claims.ts";
+import { ClaimLost, JobClaims, unlessLost } from "../db/job-claims.ts";
 import { insertDeliveries } from "../db/sql/insert-deliveries.ts";
 import type { RunRow } from "../db/sql/insert-runs.ts";
 import { readRun } from "../db/sql/read-run.ts";
@@ -142,7 +142,9 @@ class PostgresDeliveries implements DeliveryQueue {
   }
 
   async defer(delivery: Delivery, afterSeconds: number): Promise<void> {
-    await this.#unlessLost((connection) => this.#claims.defer(connection, delivery.taskId, afterSeconds));
+    await unlessLost(this.#database, (connection) =>
+      this.#claims.defer(connection, delivery.taskId, afterSeconds),
+    );
     this.#claims.forget([delivery.taskId]);
   }
 
@@ -156,13 +158,13 @@ class PostgresDeliveries implements DeliveryQueue {
 
   /** Jobs whose deliveries are settled, or were deleted, have nothing left to do. */
   async #discard(ids: readonly string[]): Promise<void> {
-    await this.#unlessLost((connection) => this.#claims.finish(connection, ids));
+    await unlessLost(this.#database, (connection) => this.#claims.finish(connection, ids));
     this.#claims.forget(ids);
   }
 
   /** All or none: false when a claim was lost, and then nothing has changed. */
   async #settleAll(settlements: readonly DeliverySettlement[]): Promise<boolean> {
-    const done = await this.#unlessLost(async (connection) => {
+    const done = await unlessLost(this.#database, async (connection) => {
       await this.#claims.finish(
         connection,
         settlements.map(({ delivery }) => delivery.taskId),
@@ -176,14 +178,5 @@ class PostgresDeliveries implements DeliveryQueue {
       return true;
     });
     return done ?? false;
-  }
-
-  async #unlessLost<T>(work: (connection: Connection) => Promise<T>): Promise<T | null> {
-    try {
-      return await this.#database.transaction(work);
-    } catch (error) {
-      if (error instanceof ClaimLost) return null;
-      throw error;
-    }
   }
 }

@@ -1,7 +1,7 @@
 import type { PgBoss } from "pg-boss";
 
 import type { Connection, Database } from "../db/database.ts";
-import { ClaimLost, JobClaims } from "../db/job-claims.ts";
+import { JobClaims, unlessLost } from "../db/job-claims.ts";
 import { startJobLibrary } from "../db/job-library.ts";
 import { countTasks } from "../db/sql/count-tasks.ts";
 import type { TaskCounts } from "../db/sql/count-tasks.ts";
@@ -178,7 +178,7 @@ class PostgresQueue implements LocalQueue {
 
   async #discard(claims: readonly Claim[]): Promise<void> {
     const ids = this.#claims.heldOf(idsOf(claims));
-    await this.#unlessLost((connection) => this.#claims.finish(connection, ids));
+    await unlessLost(this.#database, (connection) => this.#claims.finish(connection, ids));
     this.#claims.forget(ids);
   }
 
@@ -213,7 +213,9 @@ class PostgresQueue implements LocalQueue {
   }
 
   async defer(claim: Claim, afterSeconds: number): Promise<void> {
-    await this.#unlessLost((connection) => this.#claims.defer(connection, claim.taskId, afterSeconds));
+    await unlessLost(this.#database, (connection) =>
+      this.#claims.defer(connection, claim.taskId, afterSeconds),
+    );
     this.#claims.forget([claim.taskId]);
   }
 
@@ -228,7 +230,7 @@ class PostgresQueue implements LocalQueue {
   async withdraw(claims: readonly Claim[]): Promise<readonly string[]> {
     const removed: string[] = [];
     for (const id of this.#claims.heldOf(idsOf(claims))) {
-      const gone = await this.#unlessLost(async (connection) => {
+      const gone = await unlessLost(this.#database, async (connection) => {
         const deleted = await deleteTasks(connection, [id]);
         // One that was begun before stays, and so does its job.
         if (deleted.length > 0) await this.#claims.finish(connection, [id]);
@@ -257,7 +259,7 @@ class PostgresQueue implements LocalQueue {
   /** All or none: false when a claim was lost, and then nothing has changed. */
   async #settleAll(settlements: readonly Settlement[]): Promise<boolean> {
     const done = settlements.filter(({ retryAfterSeconds }) => retryAfterSeconds === null);
-    const settled = await this.#unlessLost(async (connection) => {
+    const settled = await unlessLost(this.#database, async (connection) => {
       await this.#claims.finish(connection, idsOf(done.map(({ claim }) => claim)));
       for (const { claim, retryAfterSeconds } of settlements) {
         if (retryAfterSeconds !== null) await this.#claims.defer(connection, claim.taskId, retryAfterSeconds);
@@ -276,16 +278,6 @@ class PostgresQueue implements LocalQueue {
       return true;
     });
     return settled ?? false;
-  }
-
-  /** Null: a claim was lost, and nothing has changed. */
-  async #unlessLost<T>(work: (connection: Connection) => Promise<T>): Promise<T | null> {
-    try {
-      return await this.#database.transaction(work);
-    } catch (error) {
-      if (error instanceof ClaimLost) return null;
-      throw error;
-    }
   }
 }
 

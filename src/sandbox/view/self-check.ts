@@ -66,7 +66,7 @@ export async function selfCheck(host: CheckedHost, deadlineMs = DEADLINE_MS): Pr
     const entries = await host.makeEntries(parts);
     const command = { argv: [shell, "-c", SCRIPT], env: { PATH: "/usr/bin:/bin" } };
     sandbox = await host.launch(entries, command);
-    const said = await readUntilEnd(sandbox, deadlineMs);
+    const said = await readUntilEnd(sandbox, sandbox.ended, deadlineMs);
     if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
     return { works: true, facts: collect(said, sandbox) };
   } catch (error) {
@@ -76,8 +76,12 @@ export async function selfCheck(host: CheckedHost, deadlineMs = DEADLINE_MS): Pr
   }
 }
 
-/** What the guest printed; null: it ended, or took too long. */
-function readUntilEnd(sandbox: CheckedSandbox, deadlineMs: number): Promise<string | null> {
+/** What the guest printed, once its last line is `end`; null: it was over before, or took too long. */
+export function readUntilEnd(
+  { output, errors }: Pick<Sandbox, "output" | "errors">,
+  over: Promise<unknown>,
+  deadlineMs: number,
+): Promise<string | null> {
   return new Promise((resolve) => {
     let said = "";
     const timer = setTimeout(() => {
@@ -87,15 +91,15 @@ function readUntilEnd(sandbox: CheckedSandbox, deadlineMs: number): Promise<stri
       clearTimeout(timer);
       resolve(result);
     };
-    sandbox.errors.resume();
-    sandbox.output.on("data", (chunk: Buffer) => {
+    errors.resume();
+    output.on("data", (chunk: Buffer) => {
       said += chunk.toString("latin1");
       if (said.endsWith("end\n")) finish(said);
     });
-    void sandbox.ended.then(() => {
+    const end = (): void => {
       finish(null);
-      return null;
-    });
+    };
+    void over.then(end, end);
   });
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { readlinkSync } from "node:fs";
 import { release } from "node:os";
 
@@ -6,6 +7,7 @@ import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
 import { messageOf } from "../../../domain/unknown.ts";
 import { findContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import type { ContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
+import { readUntilEnd } from "../../view/self-check.ts";
 import { INSIDE, readOnly } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import { copiedFilesystem, programWithLibraries } from "./copied-filesystem.ts";
@@ -68,7 +70,7 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
     const given = randomUUID();
     const files = [{ name: "meta.json", content: Buffer.from(`${given}\n`) }];
     sandbox = await launchSandbox(filesystem, command, { limits, files }, host);
-    const said = await readUntilEnd(sandbox);
+    const said = await readUntilEnd(sandbox, once(sandbox.output, "end"), DEADLINE_MS);
     if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
     if (!said.includes(`given ${given}\n`)) return { works: false, reason: "a guest does not see its files" };
     const seen = await outside(sandbox, host);
@@ -113,28 +115,6 @@ async function copiedShell(host: Host): Promise<readonly Entry[]> {
     // What containers start in.
     readOnly(host.etcFolder, INSIDE.package),
   ];
-}
-
-/** What the guest printed; null: it ended, or took too long. */
-function readUntilEnd(sandbox: DockerSandbox): Promise<string | null> {
-  return new Promise((resolve) => {
-    let said = "";
-    const timer = setTimeout(() => {
-      resolve(null);
-    }, DEADLINE_MS);
-    const finish = (result: string | null): void => {
-      clearTimeout(timer);
-      resolve(result);
-    };
-    sandbox.errors.resume();
-    sandbox.output.on("data", (chunk: Buffer) => {
-      said += chunk.toString("latin1");
-      if (said.endsWith("end\n")) finish(said);
-    });
-    sandbox.output.once("end", () => {
-      finish(null);
-    });
-  });
 }
 
 async function whyItEnded(sandbox: DockerSandbox): Promise<string> {
