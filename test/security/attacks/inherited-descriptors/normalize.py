@@ -6,8 +6,8 @@ import stat
 from probe import attempt, fact
 
 HARMLESS = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
-# Of a virtual machine whose standard streams are ports. The first port, which is none of these, is its init's.
-STREAMS = ("/dev/vport0p2", "/dev/vport0p3", "/dev/vport0p4")
+# Of a virtual machine whose standard streams are ports. The first two, which are none of these, are its init's.
+STREAMS = ("/dev/vport0p3", "/dev/vport0p4", "/dev/vport0p5")
 
 
 def run(meta, raw):
