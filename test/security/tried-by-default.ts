@@ -56,11 +56,23 @@ const PODMAN: readonly string[] = ["read-host-files", "write-outside", "leak-fil
 /** What machines are tried with in every test run: where they are emulated, each takes a quarter of a minute. */
 const MACHINES: readonly string[] = ["read-host-files", "fork-bomb", "cgroup-files"];
 
+/** What an ordinary user's engine is tried with in every test run: what it holds otherwise, mostly limits. */
+const USER_ENGINE: readonly string[] = [
+  "read-host-files",
+  "write-outside",
+  "memory-bytearray",
+  "fork-bomb",
+  "limits-raise",
+  "kill-everything",
+  "leak-files",
+];
+
 const TRIED = {
   all: undefined,
   settings: SETTINGS,
   quick: QUICK,
   podman: PODMAN,
+  userEngine: USER_ENGINE,
   machines: MACHINES,
 } as const;
 
