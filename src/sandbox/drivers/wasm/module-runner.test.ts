@@ -147,6 +147,18 @@ suite("instances of a module", () => {
     }
   });
 
+  test("nor is one whose element segments hold what code can change", async () => {
+    const runner = await runnerOf(ARRAY_IN_SEGMENT, false);
+    const given = options([]);
+    const said = Buffer.alloc(1);
+    for (let count = 0; count < 3; count += 1) {
+      runner.run(given, null, () => {});
+      runner.prepareNext(given, null, true);
+      assert.equal(given.output.read(said), 1);
+      assert.equal(said[0], 0);
+    }
+  });
+
   test("code that may change tables is told by every instruction", async () => {
     const bodies = {
       false: [
@@ -200,16 +212,55 @@ suite("instances of a module", () => {
 
 const NO_ENTRY = 44;
 
+/**
+ * Has no table, but a segment of one array of one number; prints that number and sets it to 42. In bytes, since wabt does
+ * not know arrays.
+ */
+const ARRAY_IN_SEGMENT = Uint8Array.from(
+  [
+    [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    // Types: of fd_write, of _start, an array of numbers, an array of those.
+    section(1, 4, 0x60, 4, 0x7f, 0x7f, 0x7f, 0x7f, 1, 0x7f, 0x60, 0, 0, 0x5e, 0x7f, 1, 0x5e, 0x63, 2, 1),
+    section(2, 1, ...nameOf("wasi_snapshot_preview1"), ...nameOf("fd_write"), 0, 0),
+    section(3, 1, 1),
+    section(5, 1, 0, 1),
+    section(7, 2, ...nameOf("memory"), 2, 0, ...nameOf("_start"), 0, 1),
+    section(9, 1, 5, 0x63, 2, 1, 0x41, 1, 0xfb, 7, 2, 0x0b),
+    section(
+      10,
+      ...[1, 66, 1, 1, 0x63, 2],
+      // The array, of a copy of the segment.
+      ...[0x41, 0, 0x41, 1, 0xfb, 10, 3, 0, 0x41, 0, 0xfb, 11, 3, 0x21, 0],
+      // Its number, at 8; written.
+      ...[0x41, 8, 0x20, 0, 0x41, 0, 0xfb, 11, 2, 0x3a, 0, 0],
+      ...[0x41, 0, 0x41, 8, 0x36, 2, 0, 0x41, 4, 0x41, 1, 0x36, 2, 0],
+      ...[0x41, 1, 0x41, 0, 0x41, 1, 0x41, 16, 0x10, 0, 0x1a],
+      ...[0x20, 0, 0x41, 0, 0x41, 42, 0xfb, 14, 2, 0x0b],
+    ),
+  ].flat(),
+);
+
+function section(id: number, ...content: readonly number[]): readonly number[] {
+  return [id, content.length, ...content];
+}
+
+function nameOf(text: string): readonly number[] {
+  return [text.length, ...Buffer.from(text)];
+}
+
 async function start(
   body: string,
   serve?: string,
 ): Promise<{ readonly runner: ModuleRunner; readonly snapshot: Snapshot | null }> {
-  const bytes = await assemble(reactor(body, serve));
+  const runner = await runnerOf(await assemble(reactor(body, serve)), true);
+  return { runner, snapshot: runner.takeSnapshot(options()) };
+}
+
+async function runnerOf(bytes: Uint8Array, isReactor: boolean): Promise<ModuleRunner> {
   const parts = takeApart(bytes);
   assert.ok(parts !== null);
   const module = await WebAssembly.compile(parts.code);
-  const runner = new ModuleRunner({ kind: "module", module, parts, isReactor: true });
-  return { runner, snapshot: runner.takeSnapshot(options()) };
+  return new ModuleRunner({ kind: "module", module, parts, isReactor });
 }
 
 /** Its reports. */

@@ -13,7 +13,7 @@ export interface ModuleParts {
   readonly globals: readonly string[] | null;
   /** Names of the exports of tables. */
   readonly tables: readonly string[];
-  /** What tables hold never changes. */
+  /** What tables and element segments hold never changes. */
   readonly tablesAreFixed: boolean;
 }
 
@@ -81,7 +81,8 @@ function parts(bytes: Uint8Array): ModuleParts | null {
       for (const [at, index] of (mutable ?? []).entries())
         added.push(exportOf(globals?.[at] ?? "", EXPORT.global, index));
     }
-    if (id === SECTION.code) tablesAreFixed = tables.length === 0 || !mayChangeTables(content);
+    // Without tables, too: element segments can hold arrays that code changes, or be dropped.
+    if (id === SECTION.code) tablesAreFixed = !mayChangeTables(content);
     if (id === SECTION.data) {
       image = readData(reader.at(from), memory.wasmPages);
       if (image === null) return null;
