@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -53,6 +54,27 @@ describe("a run compiles what it needs", { concurrency: 1, timeout: 600_000 }, (
       readdirSync(source).filter((name) => name.startsWith(".")),
       [],
     );
+  });
+
+  test("Go, and no program that the folder's settings for Git name", { skip: missingToolchain("go") }, () => {
+    using built = buildFolder();
+    const source = fromTemplate(built.path, "go");
+    const seen = path.join(built.path, "seen");
+    const program = path.join(built.path, "program");
+    writeFileSync(program, `#!/bin/sh\necho > ${seen}\n`, { mode: 0o755 });
+    const git = (...args: readonly string[]): void => {
+      const user = ["-c", "user.name=it", "-c", "user.email=it@example.com"];
+      assert.equal(spawnSync("git", [...user, ...args], { cwd: source }).status, 0);
+    };
+    git("init");
+    git("add", ".");
+    git("commit", "--message", "it");
+    git("config", "core.fsmonitor", program);
+    const { whiskers } = tools(built.path, source);
+    // Whoever runs the tests may have told Go to leave Git alone.
+    const { keys } = whiskers("run", [], { GOENV: "off", GOFLAGS: "" });
+    assert.deepEqual(keys, ["Network|internet", "Hostname|internet|a.example"]);
+    assert.equal(existsSync(seen), false);
   });
 
   test("TypeScript, and its cases", () => {

@@ -28,8 +28,9 @@ export const go: WasmCompiler = {
       const asReactor = minor >= EXPORTS_SINCE ? await reactorFlags(folder, draft) : [];
       await runCompiler(
         {
-          // Paths of this machine would be in the module, and the digest another one on each.
-          argv: ["go", "build", "-trimpath", ...asReactor, "-o", module, "."],
+          // Paths of this machine would be in the module, and the digest another one on each. Nor is Git asked for the
+          // commit: a folder's own settings for Git name programs that Git runs.
+          argv: ["go", "build", "-trimpath", ...asReactor, "-o", module, "-buildvcs=false", "."],
           folder,
           env: { GOOS: "wasip1", GOARCH: "wasm" },
           install: INSTALL,
