@@ -65,6 +65,14 @@ describe("JavaScript as a component", { concurrency: 2, timeout: 300_000 }, () =
       ],
       ["export function run( {", /normalize\.ts:1:\d+/u],
       ["export const walk = () => [];", /normalize\.ts exports no function run/u],
+      [
+        'import text from "/etc/passwd" with { type: "text" }; export const run = () => [text];',
+        /\/etc\/passwd: outside of the package's folder/u,
+      ],
+      [
+        'export { run } from "../wrong-1/normalize.ts";',
+        /wrong-1\/normalize\.ts: outside of the package's folder/u,
+      ],
       ['throw new TypeError("at once"); export const run = () => [];', /at once/u],
     ] as const;
     for (const [index, [text, message]] of cases.entries()) {

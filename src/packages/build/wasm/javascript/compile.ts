@@ -3,6 +3,7 @@
  * what it imports, which QuickJS loads; the component is QuickJS with its memory as it is then.
  * Arguments: JSON `CompileJavaScript`.
  */
+import { realpathSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -78,7 +79,8 @@ function entry({ folder, file, export: name }: CompileJavaScript, own: (name: st
   `;
 }
 
-function resolving({ sdkFolder }: CompileJavaScript, own: (name: string) => string): Plugin {
+function resolving({ folder, sdkFolder }: CompileJavaScript, own: (name: string) => string): Plugin {
+  const readable = [folder, sdkFolder, nodeModulesOf(own("buffer"))].map((one) => `${realpathSync(one)}/`);
   return {
     name: "whiskers",
     setup(plugin) {
@@ -90,6 +92,12 @@ function resolving({ sdkFolder }: CompileJavaScript, own: (name: string) => stri
       plugin.onResolve({ filter: /^node:/ }, ({ path: name }) => ({
         errors: [{ text: `${name}: of Node.js' own modules there is only node:buffer in WebAssembly` }],
       }));
+      // A run compiles without asking, and sees what is compiled in: no other files of this machine. Links are followed by now.
+      plugin.onLoad({ filter: /^/, namespace: "file" }, ({ path: file }) =>
+        readable.some((one) => file.startsWith(one))
+          ? undefined
+          : { errors: [{ text: `${file}: outside of the package's folder` }] },
+      );
     },
   };
 }
