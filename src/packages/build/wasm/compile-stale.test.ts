@@ -140,6 +140,22 @@ suite("compiling before a run", () => {
     assert.equal(times(), 1);
   });
 
+  test("Python is, too: componentize-py lets what it loads write to what is installed", async () => {
+    rmSync(path.join(source, "go.mod"));
+    writeFileSync(path.join(source, "it.py"), "def run(meta, raw):\n    yield\n");
+    program(
+      "componentize-py",
+      "echo >> ../../compiled; while [ $1 != --output ]; do shift; done; echo module > $2",
+    );
+    await assert.rejects(compile(), {
+      code: "usage",
+      message: /compiling Python runs code of this folder as you/u,
+    });
+    assert.equal(times(), 0);
+    assert.equal(await compileStale(source, options(true)), module());
+    assert.equal(await compile(), null);
+  });
+
   test("what is no WebAssembly, or has no source, is left as it is", async () => {
     for (const manifest of [{ ...WASM, environment: "program", entrypoint: ["./it"] }, WASM]) {
       writeFileSync(path.join(source, "normalizer.json"), JSON.stringify(manifest));

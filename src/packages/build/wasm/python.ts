@@ -14,7 +14,8 @@ const WORLD = "normalizer";
 /** Python, in CPython, with what it imports when it is loaded: a component of WASI 0.2. */
 export const python: WasmCompiler = {
   language: "Python",
-  runsItsCode: false,
+  // In WebAssembly, but componentize-py lets it write to all that Python imports from: the SDK and what is installed.
+  runsItsCode: true,
   recognises: (folder, manifest) => Promise.resolve(entrypointOf(folder, manifest) !== null),
   async compile({ folder, manifest, module }, options) {
     const entrypoint = entrypointOf(folder, manifest);

@@ -23,7 +23,7 @@ export interface CompileOptions {
 export interface WasmCompiler {
   /** For people: `Rust`. */
   readonly language: string;
-  /** Compiling runs code of the folder, as the user who compiles and outside of any sandbox. */
+  /** Compiling runs code of the folder, which can change files of the user who compiles: no sandbox of ours is around it. */
   readonly runsItsCode: boolean;
   /** Whether the folder's normalizer is written in it. */
   readonly recognises: (folder: string, manifest: Manifest) => Promise<boolean>;
