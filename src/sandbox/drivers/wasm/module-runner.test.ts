@@ -208,6 +208,19 @@ suite("instances of a module", () => {
     assert.equal(takeApart(starts.subarray(0, 40)), null);
     assert.notEqual(takeApart(await assemble(command(`(call $write (i32.const 1) $"x")`))), null);
   });
+
+  test("memory that is not used again is counted as garbage, also of a module that is used whole", async () => {
+    const grows = command(`(drop (memory.grow (i32.const 60)))`);
+    for (const fields of [grows, `${grows} (func $first) (start $first)`]) {
+      const bytes = await assemble(fields);
+      const parts = takeApart(bytes);
+      const module = await WebAssembly.compile(parts?.code ?? bytes);
+      const runner = new ModuleRunner({ kind: "module", module, parts, isReactor: false });
+      const given = options([]);
+      runner.run(given, null, () => {});
+      assert.equal(runner.prepareNext(given, null, true), 64 * 65_536);
+    }
+  });
 });
 
 const NO_ENTRY = 44;

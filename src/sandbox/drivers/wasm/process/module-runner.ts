@@ -82,8 +82,9 @@ export class ModuleRunner {
   prepareNext(options: WasiOptions, snapshot: Snapshot | null, endedWell: boolean): number {
     const last = this.#last;
     this.#last = null;
-    if (last === null || last.state === null) return 0;
+    if (last === null) return 0;
     const { byteLength } = last.memory.buffer;
+    if (last.state === null) return byteLength;
     const { image } = last.state;
     const isKept = this.#memories.giveBack(last.memory, image);
     // Files of a run are in no other's instance.
