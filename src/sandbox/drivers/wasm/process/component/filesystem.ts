@@ -69,12 +69,14 @@ class DirectoryEntryStream extends Resource {
 class Descriptor extends Resource {
   readonly #open: OpenNode;
   readonly #handles: Handles;
+  readonly #numbers: NodeNumbers;
 
-  constructor(key: unknown, open: OpenNode, handles: Handles) {
+  constructor(key: unknown, open: OpenNode, handles: Handles, numbers: NodeNumbers) {
     super(key);
     handles.take();
     this.#open = open;
     this.#handles = handles;
+    this.#numbers = numbers;
     use(open.node);
   }
 
@@ -194,6 +196,7 @@ class Descriptor extends Resource {
         OURS,
         { kind: "node", node, position: 0, append: false, readable, writable, preopen: null },
         this.#handles,
+        this.#numbers,
       );
     });
   }
@@ -240,11 +243,11 @@ class Descriptor extends Resource {
   }
 
   metadataHash(): { readonly upper: bigint; readonly lower: bigint } {
-    return hashOf(this.#open.node);
+    return this.#numbers.hashOf(this.#open.node);
   }
 
   metadataHashAt(_flags: unknown, path: string): { readonly upper: bigint; readonly lower: bigint } {
-    return hashOf(this.#existing(path));
+    return this.#numbers.hashOf(this.#existing(path));
   }
 
   [Symbol.dispose](): void {
@@ -310,8 +313,11 @@ export function filesystemInterfaces(root: Folder, handles: Handles): Readonly<R
     writable: false,
     preopen: "/",
   };
+  const numbers = new NodeNumbers();
   return {
-    "wasi:filesystem/preopens": { getDirectories: () => [[new Descriptor(OURS, open, handles), "/"]] },
+    "wasi:filesystem/preopens": {
+      getDirectories: () => [[new Descriptor(OURS, open, handles, numbers), "/"]],
+    },
     // Errors of streams say nothing that has a code.
     "wasi:filesystem/types": { Descriptor, DirectoryEntryStream, filesystemErrorCode: () => undefined },
   };
@@ -335,14 +341,16 @@ function statOf(node: Node): Stat {
   return { type: typeOf(node), linkCount: 1n, size: BigInt(sizeOf(node)) };
 }
 
-const NUMBERS = new WeakMap<Node, bigint>();
-const COUNT = { last: 0n };
+/** Numbers that nodes keep while their instance lives. Another one's begin anew: they would tell what this one did. */
+class NodeNumbers {
+  readonly #numbers = new WeakMap<Node, bigint>();
+  #last = 0n;
 
-/** A number that a node keeps while the thread lives. */
-function hashOf(node: Node): { readonly upper: bigint; readonly lower: bigint } {
-  const known = NUMBERS.get(node);
-  if (known !== undefined) return { upper: 0n, lower: known };
-  COUNT.last += 1n;
-  NUMBERS.set(node, COUNT.last);
-  return { upper: 0n, lower: COUNT.last };
+  hashOf(node: Node): { readonly upper: bigint; readonly lower: bigint } {
+    const known = this.#numbers.get(node);
+    if (known !== undefined) return { upper: 0n, lower: known };
+    this.#last += 1n;
+    this.#numbers.set(node, this.#last);
+    return { upper: 0n, lower: this.#last };
+  }
 }
