@@ -34,6 +34,7 @@ interface Made {
   /** A reactor's language has started. */
   readonly isStarted: boolean;
   readonly restart: () => void;
+  readonly beginRun: () => void;
 }
 
 /** Instances of one module, one after another, each with state of its own. */
@@ -66,6 +67,7 @@ export class ModuleRunner {
     const made = ahead ?? this.#make(options, snapshot);
     this.#last = made;
     onMemory(made.memory);
+    made.beginRun();
     if (!this.#code.isReactor) {
       call(made.exports, "_start");
       return 0;
@@ -137,7 +139,14 @@ export class ModuleRunner {
     const image = this.#code.parts?.image;
     const state = snapshot ?? (image === undefined ? null : { image, globals: this.#readGlobals(exports) });
     if (snapshot !== null) this.#writeGlobals(exports, snapshot);
-    return { exports, memory, state, isStarted: snapshot !== null, restart: wasi.restart };
+    return {
+      exports,
+      memory,
+      state,
+      isStarted: snapshot !== null,
+      restart: wasi.restart,
+      beginRun: wasi.beginRun,
+    };
   }
 
   /**

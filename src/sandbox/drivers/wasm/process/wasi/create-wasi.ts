@@ -5,7 +5,7 @@ import { ERRNO, WasiError } from "./errno.ts";
 import { fileCalls } from "./file-calls.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { pathCalls } from "./path-calls.ts";
-import { processCalls } from "./process-calls.ts";
+import { cpuUs, processCalls } from "./process-calls.ts";
 import { Quota, folder, memoryFile, use } from "./tree.ts";
 import type { Folder } from "./tree.ts";
 
@@ -30,6 +30,8 @@ export interface CallContext {
   readonly memory: () => GuestMemory;
   readonly descriptors: Descriptors;
   readonly options: WasiOptions;
+  /** When the run began, by its thread's processor time, microseconds. */
+  readonly cpu: { startUs: number };
 }
 
 /**
@@ -39,6 +41,8 @@ export interface CallContext {
  */
 export function createWasi(options: WasiOptions): {
   readonly imports: Readonly<Record<string, (...args: never[]) => number>>;
+  /** When a run begins: its processor time counts from here. */
+  readonly beginRun: () => void;
   /** Before the guest's first call. */
   readonly attach: (memory: WebAssembly.Memory) => void;
   /** For another instance with the same options: nothing is left of what this one did. */
@@ -55,6 +59,7 @@ export function createWasi(options: WasiOptions): {
     },
     descriptors: new Descriptors(firstDescriptors(options), options.openFiles),
     options,
+    cpu: { startUs: cpuUs() },
   };
   const calls: Readonly<Record<string, Call>> = {
     ...processCalls(context),
@@ -63,6 +68,9 @@ export function createWasi(options: WasiOptions): {
   };
   return {
     imports: Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, answering(call)])),
+    beginRun: () => {
+      context.cpu.startUs = cpuUs();
+    },
     attach: (given) => {
       memory = new GuestMemory(given);
     },

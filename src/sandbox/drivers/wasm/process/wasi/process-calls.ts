@@ -28,11 +28,11 @@ export function processCalls(context: CallContext): Readonly<Record<string, Call
     environ_sizes_get: (count: number, size: number) => writeSizes(context, environment, count, size),
     environ_get: (pointers: number, buffer: number) => writeTexts(context, environment, pointers, buffer),
     clock_res_get: (id: number, at: number) => {
-      readClock(id);
+      readClock(id, context.cpu.startUs);
       memory().set64(at, 1000n);
     },
     clock_time_get: (id: number, _precision: bigint, at: number) => {
-      memory().set64(at, readClock(id));
+      memory().set64(at, readClock(id, context.cpu.startUs));
     },
     random_get: (at: number, length: number) => {
       const target = memory().bytes(at, length);
@@ -88,21 +88,28 @@ function writeTexts(
   }
 }
 
-/** Nanoseconds. */
-export function readClock(id: number): bigint {
+/**
+ * Nanoseconds.
+ * @param cpuStartUs of processor time that is not the run's: its thread has run others, and shall not tell how long
+ */
+export function readClock(id: number, cpuStartUs = 0): bigint {
   switch (id) {
     case CLOCK.realtime:
       return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
     case CLOCK.monotonic:
       return process.hrtime.bigint();
     case CLOCK.cpuOfProcess:
-    case CLOCK.cpuOfThread: {
-      const { user, system } = process.threadCpuUsage();
-      return BigInt(user + system) * 1000n;
-    }
+    case CLOCK.cpuOfThread:
+      return BigInt(cpuUs() - cpuStartUs) * 1000n;
     default:
       throw new WasiError("invalid");
   }
+}
+
+/** Of this thread, microseconds. */
+export function cpuUs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
 }
 
 interface Happening {
@@ -126,7 +133,7 @@ function poll(context: CallContext, at: number, events: number, count: number, h
     if (kind === EVENT.clock) {
       const timeout = view.getBigUint64(entry + 24, true);
       const isAbsolute = (view.getUint16(entry + 40, true) & ABSOLUTE_TIME) !== 0;
-      const now = readClock(view.getUint32(entry + 16, true));
+      const now = readClock(view.getUint32(entry + 16, true), context.cpu.startUs);
       const leftNs = isAbsolute ? timeout - now : timeout;
       clocks.push({ user, dueNs: process.hrtime.bigint() + (leftNs < 0n ? 0n : leftNs) });
     } else if (kind === EVENT.read || kind === EVENT.write) {
