@@ -36,10 +36,13 @@ export class Thread {
   #outOfMemory = false;
   /** What a guest does before its run has no limit of its own: an endless loop there shall not stay. */
   #preparing: NodeJS.Timeout | null = null;
+  #isGone = false;
+  readonly #onGone: (thread: Thread) => void;
 
   /** @param onIdle it can take the next instance; `onGone` it cannot, for ever */
   constructor(options: ThreadOptions, onIdle: (thread: Thread) => void, onGone: (thread: Thread) => void) {
     const { heapMiB, ...rest } = options;
+    this.#onGone = onGone;
     const workerData: ThreadData = {
       ...rest,
       input: this.input.shared,
@@ -58,12 +61,11 @@ export class Thread {
         Atomics.store(this.#state, THREAD_STATE.woken, 0);
         this.#listener?.onWake();
       } else if (message === "idle") {
+        // Said before it was ended, and heard after.
+        if (this.#isGone) return;
         onIdle(this);
         this.#preparing = setTimeout(() => {
-          if (Atomics.load(this.#state, THREAD_STATE.preparing) === 0) return;
-          // First: no run shall get it.
-          onGone(this);
-          this.kill();
+          if (Atomics.load(this.#state, THREAD_STATE.preparing) === 1) this.kill();
         }, PREPARE_MAX_MS).unref();
       } else if ("snapshot" in message) {
         this.#listener?.onSnapshot(message.snapshot);
@@ -75,7 +77,7 @@ export class Thread {
       this.#outOfMemory ||= error.code === "ERR_WORKER_OUT_OF_MEMORY";
     });
     this.#worker.once("exit", () => {
-      onGone(this);
+      this.#leave();
       this.#end({ exitCode: null, signal: "SIGKILL", outOfMemory: this.#outOfMemory, ...this.usage() });
     });
   }
@@ -91,6 +93,8 @@ export class Thread {
 
   /** Ends whatever it does, an endless loop too. */
   kill(): void {
+    // First: no run shall get it.
+    this.#leave();
     void this.#worker.terminate();
   }
 
@@ -99,6 +103,12 @@ export class Thread {
       cpuMs: Atomics.load(this.#state, THREAD_STATE.cpuMs),
       memoryBytes: Atomics.load(this.#state, THREAD_STATE.memoryPages) * PAGE_BYTES,
     };
+  }
+
+  #leave(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#onGone(this);
   }
 
   #end(ended: EndedMessage): void {
