@@ -56,6 +56,8 @@ export class InstancesProcess {
   #count = 0;
   #reserved = 0;
   #isGone = false;
+  /** It lives until it has been ended, and takes nothing more. */
+  #isClosing = false;
   #isLoaded = false;
   #idle: NodeJS.Timeout | null = null;
 
@@ -131,9 +133,11 @@ export class InstancesProcess {
     return new InstancesProcess(around, onGone);
   }
 
-  /** Room for one more instance, which has to be opened then; false: it is full, or gone. */
+  /** Room for one more instance, which has to be opened then; false: it is full, gone, or being ended. */
   reserve(): boolean {
-    if (this.#isGone || this.#listeners.size + this.#reserved >= INSTANCES_MAX) return false;
+    if (this.#isGone || this.#isClosing) return false;
+    if (this.#listeners.size + this.#reserved >= INSTANCES_MAX) return false;
+    if (this.#idle !== null) clearTimeout(this.#idle);
     this.#reserved += 1;
     return true;
   }
@@ -150,7 +154,6 @@ export class InstancesProcess {
       );
       return number;
     }
-    if (this.#idle !== null) clearTimeout(this.#idle);
     const trouble = this.#trouble;
     if (trouble === null) this.send(MESSAGE.open, number, Buffer.from(JSON.stringify(message)));
     else setImmediate(() => this.#refuse(number, trouble));
@@ -166,6 +169,7 @@ export class InstancesProcess {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     if (this.#idle !== null) clearTimeout(this.#idle);
     await this.#around.close();
     await this.gone;
