@@ -1,5 +1,6 @@
 /** A package's process as the driver sees it, with a process that says what it is told to. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, mock, suite, test } from "node:test";
 
@@ -45,7 +46,30 @@ suite("a process with instances", () => {
     around.end();
     await process.gone;
   });
+
+  test("that V8 ended because a heap was full was out of memory, and no fault of the platform's", async () => {
+    const around = new Around();
+    const process = await start(around);
+    assert.equal(process.reserve(), true);
+    around.errors.end("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n");
+    const ended = new Promise<Ending>((resolve) => {
+      process.open({ args: [], env: {}, files: [] }, { ...LISTENER, onEnded: resolve });
+    });
+    await once(around.errors, "end");
+    around.end("SIGABRT");
+    const { outOfMemory, runtimeError } = await ended;
+    assert.deepEqual({ outOfMemory, runtimeError }, { outOfMemory: true, runtimeError: null });
+  });
 });
+
+const nothing = (): void => {};
+const LISTENER = {
+  onOutput: nothing,
+  onErrors: nothing,
+  onTaken: nothing,
+  onUsage: nothing,
+  onTrouble: nothing,
+};
 
 /** What a process is in. */
 class Around implements Sandbox {
@@ -57,12 +81,12 @@ class Around implements Sandbox {
   readonly errors = new PassThrough();
   readonly ended: Promise<Ending>;
   isClosing = false;
-  end: () => void = () => {};
+  end: (signal?: string) => void = () => {};
 
   constructor() {
     this.ended = new Promise((resolve) => {
-      this.end = (): void => {
-        resolve({ exitCode: null, signal: "SIGKILL", outOfMemory: false, runtimeError: null });
+      this.end = (signal = "SIGKILL"): void => {
+        resolve({ exitCode: null, signal, outOfMemory: false, runtimeError: null });
       };
     });
   }
@@ -92,20 +116,12 @@ function start(around: Sandbox): Promise<InstancesProcess> {
 }
 
 async function runOne(process: InstancesProcess, around: Around): Promise<void> {
-  const nothing = (): void => {};
-  const listener = {
-    onOutput: nothing,
-    onErrors: nothing,
-    onTaken: nothing,
-    onUsage: nothing,
-    onTrouble: nothing,
-  };
   assert.equal(process.reserve(), true);
   await new Promise<void>((resolve) => {
     const onEnded: InstanceListener["onEnded"] = () => {
       resolve();
     };
-    const number = process.open({ args: [], env: {}, files: [] }, { ...listener, onEnded });
+    const number = process.open({ args: [], env: {}, files: [] }, { ...LISTENER, onEnded });
     send(around.output, MESSAGE.ended, number, Buffer.from(JSON.stringify(ENDED)));
   });
 }

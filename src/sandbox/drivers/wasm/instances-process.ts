@@ -26,6 +26,8 @@ const PROCESS_FILES = 1024;
 const TABLE_ENTRIES_MAX = 1_000_000;
 const COMPONENT_INSIDE = "/whiskers/component";
 const COMPLAINT_MAX_BYTES = 4096;
+/** V8, before it ends the process: of a heap that is full, mostly, it ends the thread alone, but not where one array fills it. */
+const SAYS_OUT_OF_MEMORY = /\bout of memory\b/iu;
 /** How long an idle process waits for the next instance. */
 const IDLE_MS = 60_000;
 
@@ -228,9 +230,12 @@ export class InstancesProcess {
     this.#onLoaded();
     this.#onGone();
     // With it its instances: which of them did it, nobody can tell.
-    const runtimeError = ending.runtimeError ?? (this.#isLoaded ? null : this.#complaint.text.trim() || null);
+    const complaint = this.#complaint.text.trim();
+    const outOfMemory = ending.outOfMemory || SAYS_OUT_OF_MEMORY.test(complaint);
+    const runtimeError = ending.runtimeError ?? (this.#isLoaded || outOfMemory ? null : complaint || null);
     const told = {
       ...ending,
+      outOfMemory,
       exitCode: ending.exitCode || null,
       signal: ending.signal ?? "SIGKILL",
       runtimeError,
