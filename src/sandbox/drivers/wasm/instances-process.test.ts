@@ -60,6 +60,23 @@ suite("a process with instances", () => {
     const { outOfMemory, runtimeError } = await ended;
     assert.deepEqual({ outOfMemory, runtimeError }, { outOfMemory: true, runtimeError: null });
   });
+
+  test("that had to be ended because of one run is no fault of the others", async () => {
+    const around = new Around();
+    const process = await start(around);
+    const open = (): { readonly number: number; readonly ended: Promise<Ending> } => {
+      assert.equal(process.reserve(), true);
+      const { promise: ended, resolve: onEnded } = Promise.withResolvers<Ending>();
+      const number = process.open({ args: [], env: {}, files: [] }, { ...LISTENER, onEnded });
+      return { number, ended };
+    };
+    const [culprit, other] = [open(), open()];
+    process.kill(culprit.number);
+    around.end();
+    const { signal, runtimeError } = await culprit.ended;
+    assert.deepEqual({ signal, runtimeError }, { signal: "SIGKILL", runtimeError: null });
+    assert.match((await other.ended).runtimeError ?? "", /ended with another run/u);
+  });
 });
 
 const nothing = (): void => {};

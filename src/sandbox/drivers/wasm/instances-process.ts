@@ -31,6 +31,8 @@ const SAYS_OUT_OF_MEMORY = /\bout of memory\b/iu;
 /** How long an idle process waits for the next instance. */
 const IDLE_MS = 60_000;
 
+const ENDED_FOR_ANOTHER = "its process was ended with another run of the package that did not end in time";
+
 const KILLED: Ending = { exitCode: null, signal: "SIGKILL", outOfMemory: false, runtimeError: null };
 
 /** What a process says of one instance. Its bytes may be as hostile as the guest, if that got out of WebAssembly. */
@@ -61,6 +63,8 @@ export class InstancesProcess {
   /** It lives until it has been ended, and takes nothing more. */
   #isClosing = false;
   #isLoaded = false;
+  /** The instance because of which we ended it. */
+  #culprit: number | null = null;
   #idle: NodeJS.Timeout | null = null;
 
   private constructor(around: Sandbox, onGone: () => void) {
@@ -166,7 +170,9 @@ export class InstancesProcess {
     if (this.#listeners.has(instance)) send(this.#around.input, kind, instance, payload);
   }
 
-  kill(): void {
+  /** Ends all of it, since this instance cannot be ended alone. */
+  kill(culprit: number): void {
+    this.#culprit ??= culprit;
     this.#around.signal("kill");
   }
 
@@ -229,7 +235,7 @@ export class InstancesProcess {
     this.#isGone = true;
     this.#onLoaded();
     this.#onGone();
-    // With it its instances: which of them did it, nobody can tell.
+    // With it its instances: which of them did it, nobody can tell, unless we ended it because of one.
     const complaint = this.#complaint.text.trim();
     const outOfMemory = ending.outOfMemory || SAYS_OUT_OF_MEMORY.test(complaint);
     const runtimeError = ending.runtimeError ?? (this.#isLoaded || outOfMemory ? null : complaint || null);
@@ -240,7 +246,10 @@ export class InstancesProcess {
       signal: ending.signal ?? "SIGKILL",
       runtimeError,
     };
-    for (const number of this.#listeners.keys()) this.#over(number, told, null);
+    for (const number of this.#listeners.keys()) {
+      const isInnocent = this.#culprit !== null && this.#culprit !== number;
+      this.#over(number, isInnocent ? { ...told, runtimeError: ENDED_FOR_ANOTHER } : told, null);
+    }
     await this.#around.close();
   }
 }

@@ -107,7 +107,7 @@ export class WasmSandbox implements Sandbox {
     this.#signal = how === "kill" ? "SIGKILL" : (this.#signal ?? "SIGTERM");
     this.#process.send(MESSAGE.kill, this.#number);
     const timer = setTimeout(() => {
-      if (!this.#isOver) this.#process.kill();
+      if (!this.#isOver) this.#process.kill(this.#number);
     }, KILL_WAIT_MS);
     timer.unref();
   }
