@@ -40,6 +40,8 @@ export interface MemoryFile {
 /** What an entry costs besides its bytes: a million empty files must not be free. */
 const ENTRY_BYTES = 512;
 const DEPTH_MAX = 64;
+/** Beyond what was asked for, so that many small writes do not copy each time. It is not touched, and takes no room. */
+const GROWTH_MAX_BYTES = 1024 * 1024;
 
 /** Room for all files of one instance's /tmp. */
 export class Quota {
@@ -75,7 +77,7 @@ export function use(node: Node): void {
 export function disuse(node: Node): void {
   if (node.kind !== "memory") return;
   node.uses -= 1;
-  if (node.uses === 0) node.quota?.giveBack(node.bytes.length);
+  if (node.uses === 0) node.quota?.giveBack(node.size);
 }
 
 /** The tree in a folder of ours: files and folders, no links. */
@@ -173,14 +175,18 @@ export function writeAt(file: DiskFile | MemoryFile, source: Uint8Array, positio
 export function resize(file: DiskFile | MemoryFile, size: number): void {
   if (file.kind === "disk" || file.quota === null) throw new WasiError("readOnly");
   if (!Number.isSafeInteger(size)) throw new WasiError("fileTooBig");
+  if (size > file.size) file.quota.take(size - file.size);
   if (size > file.bytes.length) {
-    const capacity = Math.max(size, Math.min(2 * file.bytes.length, file.bytes.length + 1_048_576));
-    file.quota.take(capacity - file.bytes.length);
-    const bytes = new Uint8Array(capacity);
+    const bytes = new Uint8Array(
+      Math.max(size, file.bytes.length + Math.min(file.bytes.length, GROWTH_MAX_BYTES)),
+    );
     bytes.set(file.bytes.subarray(0, file.size));
     file.bytes = bytes;
   }
-  if (size < file.size) file.bytes.fill(0, size, file.size);
+  if (size < file.size) {
+    file.quota.giveBack(file.size - size);
+    file.bytes = file.bytes.slice(0, size);
+  }
   file.size = size;
 }
 
