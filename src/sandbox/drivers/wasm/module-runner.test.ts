@@ -202,6 +202,14 @@ suite("instances of a module", () => {
     }
   });
 
+  test("code that is none is read to its end, and no further", () => {
+    // br_table, of four billion targets that are not there.
+    const code = Uint8Array.from([1, 7, 0, 0x0e, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+    const startedAtMs = performance.now();
+    assert.throws(() => mayChangeTables(code), RangeError);
+    assert.ok(performance.now() - startedAtMs < 1000);
+  });
+
   test("a run's processor time is its own", async () => {
     const serve = `(func (export "whiskers_serve") (local $i i32)
       (drop (call $clock_time_get (i32.const 3) (i64.const 0) (i32.const 512)))

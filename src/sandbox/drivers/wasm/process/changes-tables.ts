@@ -1,7 +1,8 @@
 /**
  * Whether the code of a module, the content of that section, may change what tables hold: it has an instruction that does,
- * or something that is not known here. It is valid: what follows an instruction is as long as it has to be.
+ * or something that is not known here. Of a module that V8 takes the answer is right; others may be anything.
  * https://webassembly.github.io/spec/core/binary/instructions.html
+ * @throws RangeError it ends too early
  */
 export function mayChangeTables(code: Uint8Array): boolean {
   const reader = new CodeReader(code);
@@ -75,7 +76,8 @@ class CodeReader {
   }
 
   byte(): number {
-    const byte = this.#bytes[this.at] ?? 0;
+    const byte = this.#bytes[this.at];
+    if (byte === undefined) throw new RangeError("the code ends too early");
     this.at += 1;
     return byte;
   }
@@ -113,8 +115,9 @@ class CodeReader {
         return true;
       case MISCELLANEOUS: {
         const more = MISCELLANEOUS_FOLLOWED_BY[this.number()] ?? UNKNOWN;
+        if (more === UNKNOWN) return false;
         this.skipNumbers(more);
-        return more !== UNKNOWN;
+        return true;
       }
       case REFERENCE:
         return this.isPlainType();
