@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import path from "node:path";
 
 import type { Protection } from "../../../domain/outcome.ts";
 import type { Limits } from "../../../domain/limits.ts";
@@ -44,6 +45,8 @@ export interface Host {
   readonly protections: readonly Protection[];
   readonly advice: readonly string[];
   readonly launch: LaunchProcess;
+  /** Of the process's program: what it made is another one's business. */
+  readonly programDigest: string;
   nextName(): string;
 }
 
@@ -54,6 +57,7 @@ export async function setUp(options: WasmOptions): Promise<Host> {
   await mkdir(options.stateDirectory, { recursive: true });
   const draftName = `${process.pid}-${randomBytes(4).toString("hex")}`;
   const program = await copyProcess(options.stateDirectory, draftName);
+  const programDigest = path.basename(program).replace(/^.*-/u, "");
   const engine = `V8 ${process.versions.v8} of Node.js ${process.versions.node}`;
   let count = 0;
   const nextName = (): string => `whiskers-wasm-${draftName}-${(count += 1)}`;
@@ -68,6 +72,7 @@ export async function setUp(options: WasmOptions): Promise<Host> {
       protections: protectionsOf(protections),
       advice,
       launch: launchInside(program, found.host),
+      programDigest,
       nextName,
     };
   }
@@ -79,6 +84,7 @@ export async function setUp(options: WasmOptions): Promise<Host> {
     ],
     launch: ({ more, ...shown }, limits, command) =>
       launchBare(command({ program, ...shown, moreFolder: more?.folder ?? null }), limits, nextName()),
+    programDigest,
     nextName,
   };
 }

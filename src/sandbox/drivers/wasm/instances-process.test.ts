@@ -126,6 +126,7 @@ function start(around: Sandbox): Promise<InstancesProcess> {
     protections: [],
     advice: [],
     launch: () => Promise.resolve(around),
+    programDigest: "0",
     nextName: () => "it",
   };
   const pkg = { folder: "/it", dependencies: null };

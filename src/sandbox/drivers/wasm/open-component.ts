@@ -32,7 +32,7 @@ const COMPLAINT_MAX_BYTES = 4096;
 const FILE_NAME = /^component(?:\.core\d{0,4}\.wasm|\.js)$/u;
 
 /**
- * Core modules and JavaScript of a component, made once and kept by its digest and the tool's version; null: the file is
+ * Core modules and JavaScript of a component, made once and kept by its digest, the tool's version and our program, which decides what may run; null: the file is
  * no component. A component that cannot be run is told in its run, as a module is.
  * @throws WhiskersError `environment-missing`, `sandbox-failed`
  */
@@ -45,10 +45,8 @@ export async function openComponent(
   const source = path.join(pkg.folder, file);
   if (!(await isComponent(source))) return null;
   const tool = await findTool(file);
-  const folder = path.join(
-    stateDirectory,
-    `component-${tool.version}-${(await digestOf(source)).slice(0, 32)}`,
-  );
+  const madeBy = `${tool.version}-${host.programDigest}`;
+  const folder = path.join(stateDirectory, `component-${madeBy}-${(await digestOf(source)).slice(0, 32)}`);
   if (existsSync(folder)) return { folder };
   const output = await transpile(host, pkg, file, tool.folder);
   if (typeof output === "string") return { trouble: output };
