@@ -246,6 +246,17 @@ suite("instances of a module", () => {
 
 const NO_ENTRY = 44;
 
+const ARRAY_CODE: readonly number[] = [
+  [1, 1, 0x63, 2],
+  // The array, of a copy of the segment.
+  [0x41, 0, 0x41, 1, 0xfb, 10, 3, 0, 0x41, 0, 0xfb, 11, 3, 0x21, 0],
+  // Its number, at 8; written.
+  [0x41, 8, 0x20, 0, 0x41, 0, 0xfb, 11, 2, 0x3a, 0, 0],
+  [0x41, 0, 0x41, 8, 0x36, 2, 0, 0x41, 4, 0x41, 1, 0x36, 2, 0],
+  [0x41, 1, 0x41, 0, 0x41, 1, 0x41, 16, 0x10, 0, 0x1a],
+  [0x20, 0, 0x41, 0, 0x41, 42, 0xfb, 14, 2, 0x0b],
+].flat();
+
 /**
  * Has no table, but a segment of one array of one number; prints that number and sets it to 42. In bytes, since wabt does
  * not know arrays.
@@ -260,17 +271,7 @@ const ARRAY_IN_SEGMENT = Uint8Array.from(
     section(5, 1, 0, 1),
     section(7, 2, ...nameOf("memory"), 2, 0, ...nameOf("_start"), 0, 1),
     section(9, 1, 5, 0x63, 2, 1, 0x41, 1, 0xfb, 7, 2, 0x0b),
-    section(
-      10,
-      ...[1, 66, 1, 1, 0x63, 2],
-      // The array, of a copy of the segment.
-      ...[0x41, 0, 0x41, 1, 0xfb, 10, 3, 0, 0x41, 0, 0xfb, 11, 3, 0x21, 0],
-      // Its number, at 8; written.
-      ...[0x41, 8, 0x20, 0, 0x41, 0, 0xfb, 11, 2, 0x3a, 0, 0],
-      ...[0x41, 0, 0x41, 8, 0x36, 2, 0, 0x41, 4, 0x41, 1, 0x36, 2, 0],
-      ...[0x41, 1, 0x41, 0, 0x41, 1, 0x41, 16, 0x10, 0, 0x1a],
-      ...[0x20, 0, 0x41, 0, 0x41, 42, 0xfb, 14, 2, 0x0b],
-    ),
+    section(10, 1, ARRAY_CODE.length, ...ARRAY_CODE),
   ].flat(),
 );
 

@@ -22,14 +22,14 @@ suite("a thread", () => {
     const module = await WebAssembly.compile(await assemble(command("")));
     const code = { kind: "module", module, parts: null, isReactor: false } as const;
     const said: string[] = [];
-    const thread = await new Promise<Thread>((resolve) => {
-      const options = { code, folders: {}, tmpBytes: 1024, openFiles: 8, heapMiB: 32 };
-      const onIdle = (one: Thread): void => {
-        said.push("idle");
-        resolve(one);
-      };
-      new Made(options, onIdle, () => said.push("gone"));
-    });
+    const { promise: idle, resolve: onFirstIdle } = Promise.withResolvers<void>();
+    const onIdle = (): void => {
+      said.push("idle");
+      onFirstIdle();
+    };
+    const options = { code, folders: {}, tmpBytes: 1024, openFiles: 8, heapMiB: 32 };
+    const thread = new Made(options, onIdle, () => said.push("gone"));
+    await idle;
     const ended = new Promise<void>((resolve) => {
       const onEnded = (): void => {
         said.push("ended");
