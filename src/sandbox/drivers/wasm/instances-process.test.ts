@@ -61,6 +61,16 @@ suite("a process with instances", () => {
     assert.deepEqual({ outOfMemory, runtimeError }, { outOfMemory: true, runtimeError: null });
   });
 
+  test("that announces more than it has to say is ended at once", async () => {
+    const around = new Around();
+    const process = await start(around);
+    around.output.write(Buffer.from([0x03, 0xff, 0xff, 0xff, MESSAGE.output, 0, 0, 0, 1]));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(around.isKilled, true);
+    around.end();
+    await process.gone;
+  });
+
   test("that had to be ended because of one run is no fault of the others", async () => {
     const around = new Around();
     const process = await start(around);
@@ -98,6 +108,7 @@ class Around implements Sandbox {
   readonly errors = new PassThrough();
   readonly ended: Promise<Ending>;
   isClosing = false;
+  isKilled = false;
   end: (signal?: string) => void = () => {};
 
   constructor() {
@@ -108,7 +119,9 @@ class Around implements Sandbox {
     });
   }
 
-  signal(): void {}
+  signal(): void {
+    this.isKilled = true;
+  }
 
   usage(): ReturnType<Sandbox["usage"]> {
     return Promise.resolve({ cpuMs: null, peakMemoryBytes: null });

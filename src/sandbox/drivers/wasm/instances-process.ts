@@ -24,6 +24,8 @@ const PROCESS_THREADS = 64;
 const PROCESS_FILES = 1024;
 /** Entries of one table; V8's own limit is ten times as many. */
 const TABLE_ENTRIES_MAX = 1_000_000;
+/** Of one message: a piece of output is 32 KiB, and what V8 says of a module may have names in it. */
+const SAID_MAX_BYTES = MIB;
 const COMPONENT_INSIDE = "/whiskers/component";
 const COMPLAINT_MAX_BYTES = 4096;
 /** V8, before it ends the process: of a heap that is full, mostly, it ends the thread alone, but not where one array fills it. */
@@ -71,7 +73,7 @@ export class InstancesProcess {
     this.#around = around;
     this.#onGone = onGone;
     around.errors.pipe(this.#complaint).resume();
-    const reader = new MessageReader();
+    const reader = new MessageReader(SAID_MAX_BYTES);
     around.output.on("data", (chunk: Buffer) => {
       try {
         for (const message of reader.read(chunk)) this.#receive(message);

@@ -86,14 +86,19 @@ export function number32(...values: readonly number[]): Buffer {
 
 /** Cuts a stream of bytes into messages. */
 export class MessageReader {
+  readonly #payloadMaxBytes: number;
   #rest: Buffer = Buffer.alloc(0);
+
+  constructor(payloadMaxBytes = PAYLOAD_MAX_BYTES) {
+    this.#payloadMaxBytes = payloadMaxBytes;
+  }
 
   /** @throws Error a message is longer than any may be */
   *read(chunk: Buffer): Generator<Message> {
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     while (bytes.length >= HEADER_BYTES) {
       const length = bytes.readUInt32BE(0);
-      if (length > PAYLOAD_MAX_BYTES) throw new Error(`a message of ${length} bytes`);
+      if (length > this.#payloadMaxBytes) throw new Error(`a message of ${length} bytes`);
       if (bytes.length < HEADER_BYTES + length) break;
       const payload = bytes.subarray(HEADER_BYTES, HEADER_BYTES + length);
       yield { kind: bytes.readUInt8(4), instance: bytes.readUInt32BE(5), payload };
