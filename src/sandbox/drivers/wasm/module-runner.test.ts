@@ -88,6 +88,11 @@ suite("instances of a module", () => {
     }
   });
 
+  test("nor is a start that puts into a table what is no function", async () => {
+    const runner = await runnerOf(NUMBER_IN_TABLE, true);
+    assert.equal(runner.takeSnapshot(options([])), null);
+  });
+
   test("while it starts it sees no input and no files of a run", async () => {
     const { runner, snapshot } = await start(`
       (i32.store (i32.const 16) (i32.const 504)) (i32.store (i32.const 20) (i32.const 4))
@@ -272,6 +277,32 @@ const ARRAY_IN_SEGMENT = Uint8Array.from(
     section(7, 2, ...nameOf("memory"), 2, 0, ...nameOf("_start"), 0, 1),
     section(9, 1, 5, 0x63, 2, 1, 0x41, 1, 0xfb, 7, 2, 0x0b),
     section(10, 1, ARRAY_CODE.length, ...ARRAY_CODE),
+  ].flat(),
+);
+
+/** Its `_initialize` puts a number into a table. */
+const NUMBER_IN_TABLE = Uint8Array.from(
+  [
+    [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    section(1, 1, 0x60, 0, 0),
+    section(2, 1, ...nameOf("wasi_snapshot_preview1"), ...nameOf("sched_yield"), 0, 0),
+    section(3, 2, 0, 0),
+    section(4, 1, 0x6e, 0, 1),
+    section(5, 1, 0, 1),
+    section(
+      7,
+      3,
+      ...nameOf("memory"),
+      2,
+      0,
+      ...nameOf("_initialize"),
+      0,
+      1,
+      ...nameOf("whiskers_serve"),
+      0,
+      2,
+    ),
+    section(10, 2, 10, 0, 0x41, 0, 0x41, 5, 0xfb, 28, 0x26, 0, 0x0b, 2, 0, 0x0b),
   ].flat(),
 );
 

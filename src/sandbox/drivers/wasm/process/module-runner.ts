@@ -213,13 +213,18 @@ function call(exports: Exports, name: string): void {
   (called as () => void)();
 }
 
-/** What is in them, as a text: functions by their numbers, which is what V8 calls them. */
+/**
+ * What is in them, as a text: functions by their numbers, which is what V8 calls them.
+ * @throws Error there is something else, of which nothing can be told
+ */
 function tablesOf(names: readonly string[], exports: Exports): string {
   const tables = names.map((name) => {
     const table = exports[name] as WebAssembly.Table;
     return Array.from({ length: table.length }, (_, index) => {
-      const entry = table.get(index);
-      return typeof entry === "function" ? entry.name : "";
+      const entry: unknown = table.get(index);
+      if (entry === null) return "";
+      if (typeof entry !== "function") throw new Error("no function");
+      return entry.name;
     });
   });
   return JSON.stringify(tables);
