@@ -24,6 +24,8 @@ const LIMITS: Partial<Limits> = {
 };
 /** For those that are ended by it. */
 export const SHORT_MS = 1000;
+/** The same for those that are ended before their run. A start takes one to six seconds of this, as many as run at once. */
+const SHORT_START_MS = 10_000;
 
 const folder = mkdtempSync(path.join(tmpdir(), "whiskers-wasm-"));
 const stateDirectory = path.join(folder, "state");
@@ -67,7 +69,7 @@ export async function run(pkg: Package, content: string, isShort = false): Promi
   const options = {
     runtime: "wasm",
     state: "fresh",
-    limits: { ...LIMITS, ...(isShort ? { wallMs: SHORT_MS } : {}) },
+    limits: { ...LIMITS, ...(isShort ? { wallMs: SHORT_MS, startMs: SHORT_START_MS } : {}) },
   } as const;
   const request = { meta: metaOf(pkg, raw), raws: [raw] };
   const result = await sandboxes.run(pkg, options, request, sink, new AbortController().signal);
