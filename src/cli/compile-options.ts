@@ -10,8 +10,9 @@ export const COMPILE_OPTIONS = {
 } as const;
 
 export const COMPILE_OPTIONS_HELP = `  --compile            compile also what runs code of the folder as you, outside of any sandbox: build
-                       scripts in Rust, what is loaded in Python. Other languages are compiled to WebAssembly where the module is
-                       missing, or was made of other sources
+                       scripts in Rust, what is loaded in Python. Other languages are
+                       compiled to WebAssembly where the module is missing, or was made of other
+                       sources
   --no-compile         take the module that is there`;
 
 /** `compileStale`, for before a folder is opened; undefined: nothing is to be compiled. @throws WhiskersError `usage` */
