@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import path from "node:path/posix";
 import { promisify } from "node:util";
@@ -7,6 +6,7 @@ import { promisify } from "node:util";
 import type { Root } from "../../../domain/package.ts";
 import { makeFolder } from "../../view/make-folder.ts";
 import type { Entry } from "../../view/view.ts";
+import { draftIn } from "./drafts.ts";
 import type { PlaceOf } from "./guest-scripts.ts";
 import type { MicrovmHost } from "./host.ts";
 
@@ -51,7 +51,7 @@ async function makeLayer(entries: readonly Entry[], root: Root, host: DiskHost):
   const sources = entries.flatMap((entry) =>
     entry.kind === "read-only" && !isIn(entry.source, root.folder) ? [entry.source] : [],
   );
-  const draft = path.join(host.stateDirectory, "microvm", `.layer-${process.pid}-${randomUUID()}`);
+  const draft = draftIn(path.join(host.stateDirectory, "microvm"));
   await makeFolder(draft);
   try {
     for (const [index, source] of sources.entries())

@@ -1,6 +1,6 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile, readdir, rename, writeFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import path from "node:path/posix";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 
@@ -9,6 +9,7 @@ import { findAll } from "../../interpreters.ts";
 import { makeFolder } from "../../view/make-folder.ts";
 import { cpioOf } from "./cpio.ts";
 import type { CpioEntry } from "./cpio.ts";
+import { writeWhole } from "./drafts.ts";
 import { unpackXz } from "./kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { filteredProgram } from "./filtered-program.ts";
@@ -72,9 +73,7 @@ export async function makeInitramfs(
     })),
   ];
   await makeFolder(folder);
-  const draft = `${kept}.${randomUUID()}`;
-  await writeFile(draft, cpioOf(entries), { mode: 0o644 });
-  await rename(draft, kept);
+  await writeWhole(kept, cpioOf(entries), 0o644);
   return kept;
 }
 

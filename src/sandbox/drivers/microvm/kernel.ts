@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile, readdir, rename, writeFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import path from "node:path/posix";
 import { promisify } from "node:util";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 
 import { WhiskersError } from "../../../errors.ts";
 import { makeFolder } from "../../view/make-folder.ts";
+import { writeWhole } from "./drafts.ts";
 import { LEGACY_LZ4_MAGIC, unpackLegacyLz4 } from "./lz4.ts";
 
 /** A kernel for machines. */
@@ -120,9 +121,7 @@ async function unpacked(
     throw missing(`the kernel ${file} cannot be unpacked`, cause);
   }
   await makeFolder(folder);
-  const draft = `${kept}.${randomUUID()}`;
-  await writeFile(draft, vmlinux, { mode: 0o644 });
-  await rename(draft, kept);
+  await writeWhole(kept, vmlinux, 0o644);
   return kept;
 }
 

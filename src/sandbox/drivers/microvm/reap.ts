@@ -5,12 +5,13 @@ import { removeEverywhere } from "../../cgroup/everywhere.ts";
 import { isStaleSandbox } from "../../cgroup/owner.ts";
 import { argumentsOf } from "../process-tree.ts";
 import { send } from "../signals.ts";
+import { removeStaleDrafts } from "./drafts.ts";
 import { jailsIn } from "./firecracker/jail.ts";
 
 /**
  * Ends the machines of processes that were killed: their monitors have the machine's name, which says whose it is, among
  * their arguments. There is little to do: a monitor ends with the process that started it, and so does a machine whose
- * control device has lost its host. Jails of theirs are removed.
+ * control device has lost its host. Jails of theirs are removed, and what they were making.
  */
 export async function reap(stateDirectory: string): Promise<void> {
   for (const pid of readdirSync("/proc").map(Number))
@@ -20,6 +21,8 @@ export async function reap(stateDirectory: string): Promise<void> {
   for (const program of namesIn(jails))
     for (const name of namesIn(path.join(jails, program)))
       if (isStaleSandbox(name)) rmSync(path.join(jails, program, name), { recursive: true, force: true });
+  for (const folder of ["", "cache/blocks", "initramfs", "kernels", "snapshots"])
+    removeStaleDrafts(path.join(stateDirectory, "microvm", folder));
 }
 
 function namesIn(folder: string): readonly string[] {

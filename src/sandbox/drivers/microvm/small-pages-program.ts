@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { constants, existsSync } from "node:fs";
-import { access, rename, writeFile } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import path from "node:path/posix";
 
 import { makeFolder } from "../../view/make-folder.ts";
+import { writeWhole } from "./drafts.ts";
 import { machineCode, staticProgram } from "./static-program.ts";
 
 /** Its file; null: no program may be started from there. */
@@ -13,9 +14,7 @@ export async function makeSmallPagesProgram(stateDirectory: string): Promise<str
   const kept = path.join(folder, `small-pages-${createHash("sha256").update(content).digest("hex")}`);
   if (!existsSync(kept)) {
     await makeFolder(folder);
-    const draft = `${kept}.${randomUUID()}`;
-    await writeFile(draft, content, { mode: 0o755 });
-    await rename(draft, kept);
+    await writeWhole(kept, content, 0o755);
   }
   return access(kept, constants.X_OK).then(
     () => kept,

@@ -1,9 +1,8 @@
-import { randomUUID } from "node:crypto";
 import { mkdir, rm, statfs } from "node:fs/promises";
-import path from "node:path/posix";
 
 import { formatBytes } from "../../../domain/quantity.ts";
 import { fileTroubleOf } from "../../../domain/unknown.ts";
+import { draftIn } from "./drafts.ts";
 
 export interface SnapshotTrouble {
   readonly cause: "folder" | "room";
@@ -13,7 +12,7 @@ export interface SnapshotTrouble {
 
 /** Tries what keeps snapshots of so many bytes from being kept in a folder; null: nothing that is known of. */
 export async function snapshotTrouble(folder: string, bytes: number): Promise<SnapshotTrouble | null> {
-  const tried = path.join(folder, `.tried-${process.pid}-${randomUUID()}`);
+  const tried = draftIn(folder);
   try {
     await mkdir(folder, { recursive: true, mode: 0o755 });
     await mkdir(tried);
