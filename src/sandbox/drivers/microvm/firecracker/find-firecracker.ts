@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
+import { realpath } from "node:fs/promises";
 import path from "node:path/posix";
 import { promisify } from "node:util";
 
@@ -24,18 +25,20 @@ export async function findFirecracker(
   searchPath: string,
   stateDirectory: string,
 ): Promise<FoundFirecracker> {
-  const [program] = named === null ? findAll("firecracker", searchPath) : [named];
-  if (program === undefined)
+  const [given] = named === null ? findAll("firecracker", searchPath) : [named];
+  if (given === undefined)
     return { isThere: false, monitor: null, reason: "there is no firecracker on the PATH" };
   const no = (reason: string): FoundFirecracker => ({ isThere: true, monitor: null, reason });
-  const found = await versionOf(program);
-  if (found.version === null) return no(`${program} does not say which version it is: ${found.said}`);
+  const found = await versionOf(given);
+  if (found.version === null) return no(`${given} does not say which version it is: ${found.said}`);
   const { version } = found;
   const name = `Firecracker ${version}`;
   if (isTooOld(version)) return no(`${name} is too old: it has to be ${OLDEST.join(".")} or later`);
   if (!existsSync("/dev/kvm")) return no(`${name} needs KVM, and there is no /dev/kvm`);
   const isRoot = process.geteuid?.() === 0;
-  const jailer = isRoot ? findJailer(program, searchPath) : null;
+  // The jailer names its folder after the file that a link leads to.
+  const program = await realpath(given);
+  const jailer = isRoot ? findJailer([given, program], searchPath) : null;
   if (isRoot && jailer === null)
     return no(`${name} is not run as root without its jailer, which is neither beside it nor on the PATH`);
   if (!isRoot && !mayUse("/dev/kvm"))
@@ -55,9 +58,11 @@ export async function findFirecracker(
   };
 }
 
-function findJailer(program: string, searchPath: string): string | null {
-  const beside = path.join(path.dirname(program), path.basename(program).replace("firecracker", "jailer"));
-  if (beside !== program && existsSync(beside)) return beside;
+function findJailer(programs: readonly string[], searchPath: string): string | null {
+  for (const program of programs) {
+    const beside = path.join(path.dirname(program), path.basename(program).replace("firecracker", "jailer"));
+    if (beside !== program && existsSync(beside)) return beside;
+  }
   return findAll("jailer", searchPath)[0] ?? null;
 }
 
