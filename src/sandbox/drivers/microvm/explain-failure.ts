@@ -10,6 +10,8 @@ export interface FailedMachine {
   readonly failure: string | null;
   readonly isBooted: boolean;
   readonly isStarted: boolean;
+  /** Its guest has ended, and not all came that it printed. */
+  readonly isCut: boolean;
   readonly console: string;
   /** It was ended because it took longer than this; null: it was not. */
   readonly timedOutMs: number | null;
@@ -39,10 +41,12 @@ function sentence({
   failure,
   isBooted,
   isStarted,
+  isCut,
   console: printed,
   timedOutMs,
   cpuMs,
 }: FailedMachine): string {
+  if (isCut) return "its guest ended, and the end of what that had printed did not come";
   if (failure !== null) return `the init of the machine failed: ${failure}`;
   const panic = /Kernel panic - not syncing: ([^\r\n]*)/u.exec(printed)?.[1];
   if (panic !== undefined)

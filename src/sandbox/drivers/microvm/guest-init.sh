@@ -132,8 +132,9 @@ supervise() {
     wait $drains
   fi
   tell_usage "ended $code"
-  echo -n "$1" >&6
-  echo -n "$1" >&7
+  # A guest that has a device may have left it so that a write does not wait.
+  until echo -n "$1" >&6; do usleep 2000; done 2>/dev/null
+  until echo -n "$1" >&7; do usleep 2000; done 2>/dev/null
 }
 
 mount -t devtmpfs dev /dev

@@ -18,8 +18,8 @@ import type { MachineEnd, RunningMachine } from "./monitor.ts";
 import { UntilMark } from "./until-mark.ts";
 import { SEED_BYTES } from "./wake-program.ts";
 
-/** Between two looks whether what the guest printed before its end still comes, milliseconds: only if nobody reads it. */
-const LATE_MS = 5000;
+/** Between two looks whether what the guest printed before its end still comes: on a busy host an emulated machine may rest for long. */
+const LATE_MS = 30_000;
 /** From the end of a monitor until what its machine's init said last was read. */
 const LAST_WORDS_MS = 500;
 /** Who asks waits no longer than a tenth of a second. */
@@ -202,8 +202,10 @@ export class MicrovmSandbox implements Sandbox {
 
   /** The guest has ended: what it has printed has to come, then the machine can go. */
   async #finish(): Promise<void> {
-    const all = Promise.all(this.#streams.map((stream) => stream.marked)).then(() => true);
-    for (let seen = -1, now = 0; seen !== now && !(await within(LATE_MS, all, false));) {
+    for (const stream of this.#streams) stream.takeAll();
+    const all = Promise.all(this.#streams.map((stream) => stream.marked));
+    const over = Promise.race([all, this.#parts.machine.ended]).then(() => true);
+    for (let seen = -1, now = 0; seen !== now && !(await within(LATE_MS, over, false));) {
       seen = now;
       now = this.#streams.reduce((sum, stream) => sum + stream.receivedBytes, 0);
     }
@@ -232,7 +234,8 @@ export class MicrovmSandbox implements Sandbox {
     const outOfMemory =
       meter.outOfMemory() || (ending?.killedForMemory ?? 0) > 0 || this.#init.killedForMemory > 0;
     const nothing: Ending = { exitCode: null, signal: null, outOfMemory, runtimeError: null };
-    if (ending !== null) return { ...nothing, ...endOfStatus(ending.code) };
+    const isCut = ending !== null && !this.#killed && this.#streams.some(({ isMarked }) => !isMarked);
+    if (ending !== null && !isCut) return { ...nothing, ...endOfStatus(ending.code) };
     if (this.#killed || outOfMemory) return { ...nothing, signal: "SIGKILL" };
     // It ended by itself with the guest in it: its kernel panicked, or was made to.
     if (isStarted && end.signal === null && end.exitCode === 0) return { ...nothing, signal: "SIGKILL" };
@@ -243,6 +246,7 @@ export class MicrovmSandbox implements Sandbox {
         failure,
         isBooted: this.#init.isBooted,
         isStarted,
+        isCut,
         console: machine.console(),
         timedOutMs: this.#bootTimedOut ? bootMs : null,
         cpuMs: meter.usage().cpuMs,

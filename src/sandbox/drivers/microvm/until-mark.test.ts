@@ -32,3 +32,16 @@ test("what only begins as the mark is output", async () => {
   assert.deepEqual(await read(["end 0123"]), { text: "end 0123", marked: false });
   assert.deepEqual(await read([MARK]), { text: "", marked: true });
 });
+
+test("who reads late holds up who writes, until all is to be taken", async () => {
+  const stream = new UntilMark(MARK);
+  const chunk = Buffer.alloc(900_000, "x");
+  for (let count = 0; count < 5; count += 1) stream.write(chunk);
+  assert.ok(stream.writableLength > 0);
+  stream.write(MARK);
+  stream.takeAll();
+  await stream.marked;
+  let bytes = 0;
+  for await (const read of stream) bytes += (read as Buffer).length;
+  assert.equal(bytes, 5 * chunk.length);
+});
