@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path/posix";
 
 import { messageOf } from "../../../domain/unknown.ts";
@@ -71,11 +71,16 @@ function keepConsole({ stateDirectory, name, console: printed }: FailedMachine):
   try {
     mkdirSync(folder, { recursive: true });
     writeFileSync(file, printed, { mode: 0o600 });
-    const names = readdirSync(folder).toSorted();
-    for (const old of names.slice(0, Math.max(0, names.length - KEPT_CONSOLES)))
-      rmSync(path.join(folder, old), { force: true });
+    const ages = readdirSync(folder).map((one) => ({ one, ms: writtenMs(path.join(folder, one)) }));
+    const others = ages.filter(({ one }) => one !== path.basename(file)).toSorted((a, b) => b.ms - a.ms);
+    for (const { one } of others.slice(KEPT_CONSOLES - 1)) rmSync(path.join(folder, one), { force: true });
     return file;
   } catch (error) {
     return `could not be kept (${messageOf(error)})`;
   }
+}
+
+/** Another process may have removed it. */
+function writtenMs(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
 }
