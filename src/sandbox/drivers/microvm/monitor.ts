@@ -74,6 +74,8 @@ export interface Monitor {
   readonly ownProcesses: number;
   /** It can save machines and restore them. */
   readonly saves: boolean;
+  /** What all its machines are started with: one that was saved does not go on with anything else. */
+  readonly settings: string;
   /** What confines the monitor itself, for people. */
   readonly confinedBy: string;
   /** @throws Error it could not be started at all */

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, createWriteStream, openSync, statSync } from "node:fs";
@@ -7,12 +6,12 @@ import path from "node:path/posix";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import { shellThatCloses } from "../inherited-descriptors.ts";
 import { enterScript } from "./enter-script.ts";
 import type { Machine, MachineEnd, Monitor, RunningMachine, SnapshotUse } from "./monitor.ts";
 import { killMonitor, monitorEnd } from "./monitor-end.ts";
 import { Qmp } from "./qmp.ts";
+import { spawnMonitor } from "./spawn-monitor.ts";
 import { Tail } from "./tail.ts";
 
 const MiB = 1024 * 1024;
@@ -58,30 +57,37 @@ export function qemuMonitor(options: QemuOptions): Monitor {
     ownProcesses: 64,
     // What it writes is shown to it in its namespace.
     saves: bubblewrap !== null,
+    settings: JSON.stringify(qemuArguments(ANY_MACHINE, { ...options, counterKhz: null })),
     confinedBy: `QEMU's own seccomp filter${bubblewrap === null ? "" : ", bubblewrap"}`,
     start: (machine) => start(machine, options),
   };
 }
 
+const ANY_MACHINE: Machine = {
+  name: "any",
+  kernel: "",
+  initramfs: "",
+  kernelArguments: "",
+  disks: [""],
+  memoryBytes: MiB,
+  cpus: 1,
+  enterFiles: [],
+  userId: null,
+  snapshot: { folder: "", as: "saved" },
+};
+
 async function start(machine: Machine, options: QemuOptions): Promise<RunningMachine> {
   const { snapshot } = machine;
   const saved = snapshot === undefined ? [] : snapshotFiles(snapshot);
-  const files = [machine.kernel, machine.initramfs, ...machine.disks, ...saved].map((file) =>
-    openSync(file, "r"),
-  );
+  const files: number[] = [];
   try {
+    for (const file of [machine.kernel, machine.initramfs, ...machine.disks, ...saved])
+      files.push(openSync(file, "r"));
     const pipes = Array.from({ length: FD.firstFile - 2 }, () => "pipe" as const);
     const stdio: StdioOptions = ["ignore", "ignore", ...pipes, ...files];
     const [program = "", ...args] = confined(machine, options);
-    const child = spawn(program, args, {
-      env: { PATH: USUAL_PATH },
-      stdio,
-      detached: true,
-      cwd: "/",
-    });
-    const running = new QemuMachine(child, machine);
-    await once(child, "spawn");
-    return running;
+    const child = await spawnMonitor(program, args, { stdio, cwd: "/" });
+    return new QemuMachine(child, machine);
   } finally {
     for (const fd of files) closeSync(fd);
   }
@@ -184,7 +190,7 @@ async function receiveInto(folder: string): Promise<{ received: Promise<void>; c
   };
   const received = new Promise<void>((resolve, reject) => {
     server.once("connection", (socket) => {
-      pipeline(socket, createWriteStream(path.join(folder, "state"), { mode: 0o444 })).then(resolve, reject);
+      pipeline(socket, createWriteStream(path.join(folder, "state"), { flags: "wx", mode: 0o600 })).then(resolve, reject);
     });
   });
   received.catch(() => {});
@@ -234,7 +240,7 @@ function namespaces({ snapshot }: Machine, { accelerator }: QemuOptions): readon
     ..."--unshare-net --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup-try".split(" "),
     ...shown.flatMap((folder) => ["--ro-bind-try", folder, folder]),
     ..."--proc /proc --dev /dev --tmpfs /tmp --chdir /".split(" "),
-    ...(snapshot?.as === "saved" ? ["--bind", snapshot.folder, SNAPSHOT_INSIDE] : []),
+    ...(snapshot?.as === "saved" ? ["--ro-bind", snapshot.folder, SNAPSHOT_INSIDE] : []),
     ...(accelerator === "kvm" ? ["--dev-bind", "/dev/kvm", "/dev/kvm"] : []),
   ];
 }

@@ -1,14 +1,13 @@
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { chownSync, closeSync, openSync, renameSync } from "node:fs";
+import { closeSync, lchownSync, openSync, renameSync } from "node:fs";
 import path from "node:path/posix";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { USUAL_PATH } from "../../../../domain/usual-path.ts";
 import { messageOf } from "../../../../domain/unknown.ts";
 import { killMonitor, monitorEnd } from "../monitor-end.ts";
 import type { Machine, MachineEnd, Monitor, RunningMachine } from "../monitor.ts";
+import { spawnMonitor } from "../spawn-monitor.ts";
 import { Tail } from "../tail.ts";
 import { FirecrackerApi } from "./api.ts";
 import { API_SOCKET, jailCommand, makeJail, removeJail } from "./jail.ts";
@@ -29,6 +28,8 @@ const VSOCK_SOCKET = "vsock.sock";
 /** The init's: guest-init.sh. */
 const PORT = Object.freeze({ control: 100, input: 101, output: 102, errors: 103 });
 
+const BOOT_ARGUMENTS = "console=ttyS0 quiet panic=-1 reboot=k whiskers.streams=vsock";
+
 export interface FirecrackerOptions extends FirecrackerPrograms {
   /** `1.16.1` */
   readonly version: string;
@@ -47,6 +48,7 @@ export function firecrackerMonitor(options: FirecrackerOptions): Monitor {
     ownMemoryBytes: 64 * MiB,
     ownProcesses: 32,
     saves: true,
+    settings: BOOT_ARGUMENTS,
     confinedBy: `Firecracker's own seccomp filters${jailer === null ? "" : ", its jailer, namespaces"}`,
     start: (machine) => start(machine, options),
   };
@@ -55,14 +57,7 @@ export function firecrackerMonitor(options: FirecrackerOptions): Monitor {
 async function start(machine: Machine, options: FirecrackerOptions): Promise<RunningMachine> {
   const files = filesOf(machine);
   const jail = makeJail(machine.name, files, options, options.stateDirectory);
-  const [program = "", ...args] = jailCommand(machine, files, jail, options);
-  const child = spawn(program, args, {
-    env: { PATH: USUAL_PATH },
-    stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
-    cwd: jail.root,
-  });
-  const running = new FirecrackerMachine(child, machine, jail);
+  const running = await startIn(jail, machine, jailCommand(machine, files, jail, options));
   if (machine.snapshot?.as === "restored") return running;
   try {
     await running.boot();
@@ -71,6 +66,24 @@ async function start(machine: Machine, options: FirecrackerOptions): Promise<Run
     running.kill();
     const { complaint } = await running.ended;
     throw new Error([messageOf(error), complaint].filter(Boolean).join(": "), { cause: error });
+  }
+}
+
+async function startIn(
+  jail: Jail,
+  machine: Machine,
+  [program = "", ...args]: readonly string[],
+): Promise<FirecrackerMachine> {
+  let root: number | null = null;
+  try {
+    // However long the path of the jail is: that of a Unix socket is 107 bytes at most.
+    root = openSync(jail.root, "r");
+    const child = await spawnMonitor(program, args, { stdio: ["ignore", "pipe", "pipe"], cwd: jail.root });
+    return new FirecrackerMachine(child, machine, jail, root);
+  } catch (error) {
+    if (root !== null) closeSync(root);
+    removeJail(jail);
+    throw error;
   }
 }
 
@@ -103,12 +116,11 @@ class FirecrackerMachine implements RunningMachine {
   readonly #begin: () => void;
   #isOver = false;
 
-  constructor(child: ChildProcess, machine: Machine, jail: Jail) {
+  /** @param root the jail's, open */
+  constructor(child: ChildProcess, machine: Machine, jail: Jail, root: number) {
     this.#child = child;
     this.#machine = machine;
     this.#jail = jail;
-    // However long the path of the jail is: that of a Unix socket is 107 bytes at most.
-    const root = openSync(jail.root, "r");
     const inJail = (name: string): string => `/proc/self/fd/${root}/${name}`;
     this.#api = new FirecrackerApi(inJail(API_SOCKET));
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
@@ -143,7 +155,7 @@ class FirecrackerMachine implements RunningMachine {
     await this.#api.put("/boot-source", {
       kernel_image_path: "kernel",
       initrd_path: "initramfs",
-      boot_args: `console=ttyS0 quiet panic=-1 reboot=k whiskers.streams=vsock ${kernelArguments}`.trim(),
+      boot_args: `${BOOT_ARGUMENTS} ${kernelArguments}`.trim(),
     });
     for (const index of disks.keys()) {
       const name = `disk${index}`;
@@ -173,7 +185,8 @@ class FirecrackerMachine implements RunningMachine {
     await this.#api.put("/snapshot/create", files, SAVED_MS);
     for (const name of ["memory", "state"]) {
       const file = path.join(this.#jail.root, name);
-      chownSync(file, process.geteuid?.() ?? 0, process.getegid?.() ?? 0);
+      // It may be anything, if somebody has broken into the monitor.
+      lchownSync(file, process.geteuid?.() ?? 0, process.getegid?.() ?? 0);
       renameSync(file, path.join(this.#machine.snapshot?.folder ?? "", name));
     }
   }
@@ -206,7 +219,11 @@ class FirecrackerMachine implements RunningMachine {
     this.#api.close();
     for (const stream of [this.control, this.input, this.output, this.errors]) stream.giveUp();
     closeSync(root);
-    removeJail(this.#jail);
+    try {
+      removeJail(this.#jail);
+    } catch {
+      // Something of it is still ending: whoever is next removes it.
+    }
     return end;
   }
 }

@@ -36,10 +36,15 @@ export function makeJail(
 ): Jail {
   const folder = path.join(jailsIn(stateDirectory), path.basename(firecracker), name);
   const root = path.join(folder, "root");
-  mkdirSync(root, { recursive: true, mode: 0o700 });
-  for (const [inside, source] of files) {
-    if (jailer === null) symlinkSync(source, path.join(root, inside));
-    else writeFileSync(path.join(root, inside), "");
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    for (const [inside, source] of files) {
+      if (jailer === null) symlinkSync(source, path.join(root, inside));
+      else writeFileSync(path.join(root, inside), "");
+    }
+  } catch (error) {
+    removeJail({ folder, root });
+    throw error;
   }
   return { folder, root };
 }
