@@ -32,6 +32,7 @@ export class Init {
   killedForMemory = 0;
   readonly #control: Duplex;
   readonly #wake: Writable | null;
+  #isClosed = false;
   #rest = "";
   #onStarted: () => void = () => {};
   #onEnded: () => void = () => {};
@@ -59,6 +60,11 @@ export class Init {
       control.once("error", () => {
         resolve();
       });
+    });
+    void this.closed.then(() => {
+      this.#isClosed = true;
+      this.#answer();
+      return null;
     });
     control.on("data", (chunk: Buffer) => {
       this.#onData(chunk.toString("latin1"));
@@ -96,7 +102,7 @@ export class Init {
 
   /** The most memory that the guest has had; null: nobody knows. */
   usage(): Promise<number | null> {
-    if (!this.isStarted || this.ending !== null || this.#control.destroyed)
+    if (!this.isStarted || this.ending !== null || this.#isClosed || this.#control.destroyed)
       return Promise.resolve(this.lastPeakBytes);
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
@@ -148,6 +154,10 @@ export class Init {
     this.lastCpuMicroseconds = Number(microseconds) || 0;
     this.lastPeakBytes = Number(peak) || this.lastPeakBytes;
     this.killedForMemory = Number(killed) || 0;
+    this.#answer();
+  }
+
+  #answer(): void {
     for (const resolve of this.#waiting) resolve(this.lastPeakBytes);
     this.#waiting = [];
   }

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Limits } from "../../../domain/limits.ts";
+import type { Cgroup } from "../../cgroup/cgroup.ts";
 import type { OpenRequest } from "../../driver.ts";
 import { guestCommand } from "../../guest-command.ts";
 import type { GuestCommand } from "../../guest-command.ts";
@@ -15,7 +16,7 @@ import type { Disks } from "./disks.ts";
 import { CLOSE_ROOT, guestScript, placeInRoot, setupScript } from "./guest-scripts.ts";
 import type { MicrovmHost } from "./host.ts";
 import { MicrovmSandbox } from "./sandbox.ts";
-import { provideSnapshot, removeSnapshot } from "./snapshots.ts";
+import { provideSnapshot, readSnapshot, removeSnapshot } from "./snapshots.ts";
 import type { Snapshot } from "./snapshots.ts";
 
 const MiB = 1024 * 1024;
@@ -63,13 +64,25 @@ async function restoreGuest(
   };
   const snapshot = await provideSnapshot(subject, host);
   if (snapshot === null) return null;
-  const sandbox = await openMachine(contents, request, host, { as: "restored", ...snapshot });
+  const sandbox = await openMachine(contents, request, host, { as: "restored", ...snapshot }).catch(
+    async (error: unknown) => {
+      if (await isThere(snapshot)) throw error;
+      return null;
+    },
+  );
+  if (sandbox === null) return null;
   const why = await sandbox.whyNotOn;
   if (why === null) return sandbox;
   await sandbox.close();
+  // Another process may have removed it, and made another.
+  if (!(await isThere(snapshot))) return null;
   await removeSnapshot(snapshot);
   host.warn(why, `a machine booted, for it did not go on from its snapshot, which is made anew: ${why}`);
   return null;
+}
+
+async function isThere({ folder, mark }: Snapshot): Promise<boolean> {
+  return (await readSnapshot(folder))?.mark === mark;
 }
 
 function contentsOf(
@@ -130,17 +143,18 @@ export async function openMachine(
   const cpus = Math.max(1, Math.ceil(limits.cpus));
   const memoryBytes = machineBytes(limits);
   const whole = memoryBytes + monitor.ownMemoryBytes;
-  const cgroup =
-    host.cgroups?.create(name, {
-      memoryBytes: whole,
-      processes: cpus + monitor.ownProcesses,
-      cpus: cpus + MONITOR_CPUS,
-    }) ?? null;
+  let cgroup: Cgroup | null = null;
   const release = async (): Promise<void> => {
     await cgroup?.remove();
     host.ids.release(ownId);
   };
   try {
+    cgroup =
+      host.cgroups?.create(name, {
+        memoryBytes: whole,
+        processes: cpus + monitor.ownProcesses,
+        cpus: cpus + MONITOR_CPUS,
+      }) ?? null;
     const machine = await monitor.start({
       name,
       kernel: kernel.file,
@@ -159,9 +173,10 @@ export async function openMachine(
       host,
       machine,
       meter: cgroup === null ? new WatchdogMeter(whole) : new CgroupMeter(cgroup),
-      bootMs: limits.startMs,
+      // One that does not go on has to boot, in time.
+      bootMs: snapshot?.as === "restored" ? limits.startMs / 2 : limits.startMs,
       mark: snapshot?.mark ?? randomBytes(24).toString("hex"),
-      ...(snapshot?.as === "restored" ? { printed: snapshot.ready } : {}),
+      ...(snapshot?.as === "restored" ? { printed: [snapshot.ready, snapshot.said] as const } : {}),
       relayed,
       setup: [
         { path: "/setup", content: Buffer.from(setup) },

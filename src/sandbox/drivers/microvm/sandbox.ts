@@ -41,8 +41,8 @@ export interface MicrovmSandboxParts {
   /** Ends what the guest prints. */
   readonly mark: string;
   readonly relayed: boolean;
-  /** Of a machine that is restored, with its guest in it: what that had printed before. */
-  readonly printed?: Buffer;
+  /** Of a machine that is restored, with its guest in it: what that had printed before, as output and as errors. */
+  readonly printed?: readonly [Buffer, Buffer];
   readonly setup: readonly InitFile[];
   /** Placed after the set-up. */
   readonly files: readonly InitFile[];
@@ -154,7 +154,7 @@ export class MicrovmSandbox implements Sandbox {
     const deadlineMs = performance.now() + IDLE_WAIT_MS;
     for (let still = 0, seen: number | null = null; still < IDLE_LOOKS && performance.now() < deadlineMs;) {
       await wait(IDLE_LOOK_MS);
-      await this.#init.usage();
+      await within(Math.max(0, deadlineMs - performance.now()), this.#init.usage(), null);
       const now = this.#init.lastCpuMicroseconds;
       still = now === seen ? still + 1 : 0;
       seen = now;
@@ -166,7 +166,7 @@ export class MicrovmSandbox implements Sandbox {
     return this.#parts.machine.save();
   }
 
-  async #goOn(printed: Buffer): Promise<string | null> {
+  async #goOn(printed: readonly [Buffer, Buffer]): Promise<string | null> {
     const { machine, bootMs } = this.#parts;
     const restore = async (): Promise<string | null> => {
       await machine.restored;
@@ -184,7 +184,7 @@ export class MicrovmSandbox implements Sandbox {
         : ["its monitor ended", complaint].filter(Boolean).join(": "),
     );
     const why = await Promise.race([restore().catch(failed), ended]);
-    if (why === null) this.#streams[0]?.write(printed);
+    if (why === null) for (const [index, bytes] of printed.entries()) this.#streams[index]?.write(bytes);
     return why;
   }
 

@@ -1,7 +1,9 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import {
   chmod,
   chown,
+  lstat,
   mkdir,
   readFile,
   readdir,
@@ -13,10 +15,12 @@ import {
 } from "node:fs/promises";
 import { cpus } from "node:os";
 import path from "node:path/posix";
+import type { Readable } from "node:stream";
 
-import { isObject, messageOf } from "../../../domain/unknown.ts";
+import { codeOf, isObject, messageOf } from "../../../domain/unknown.ts";
 import { FRAME, FRAME_HEADER_BYTES } from "../../frames.ts";
 import { within } from "../../within.ts";
+import { draftIn } from "./drafts.ts";
 import type { MicrovmHost } from "./host.ts";
 import type { MicrovmSandbox } from "./sandbox.ts";
 import { snapshotTrouble } from "./snapshot-trouble.ts";
@@ -26,8 +30,9 @@ export interface Snapshot {
   readonly folder: string;
   /** The mark that its init will end the guest's output with. */
   readonly mark: string;
-  /** What the guest had printed: that it is ready. */
+  /** What the guest had printed: that it is ready, and on its other stream what its code said when it was loaded. */
   readonly ready: Buffer;
+  readonly said: Buffer;
 }
 
 /** What a snapshot depends on, beside this machine. */
@@ -43,6 +48,7 @@ export interface SnapshotSubject {
 /** Each is some hundred megabytes. */
 const KEPT_SNAPSHOTS = 8;
 const READY_MAX_BYTES = 64 * 1024;
+const SAID_MAX_BYTES = 256 * 1024;
 const MARK_BYTES = 24;
 /** From a snapshot that could not be made until it is tried again. */
 const AGAIN_MS = 10 * 60_000;
@@ -96,39 +102,49 @@ export function snapshotsOf(stateDirectory: string): string {
 }
 
 function keyOf({ parts, memoryBytes }: SnapshotSubject, host: MicrovmHost): string {
-  const all = [...parts, memoryBytes, host.version, host.kernel.digest, host.initramfs, cpus()[0]?.model];
+  const { version, monitor, kernel, initramfs } = host;
+  const all = [...parts, memoryBytes, version, monitor.settings, kernel.digest, initramfs, processor()];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
+}
+
+/** A machine that was told of what its processor can do cannot do without it. */
+function processor(): readonly (string | undefined)[] {
+  const flags = /^flags\s*:.*$/mu.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[0];
+  return [cpus()[0]?.model, flags];
 }
 
 async function make(subject: SnapshotSubject, folder: string, host: MicrovmHost): Promise<Snapshot | null> {
   await rm(folder, { recursive: true, force: true });
-  const draft = path.join(path.dirname(folder), `.${process.pid}-${randomUUID()}`);
-  await mkdir(draft, { recursive: true, mode: 0o755 });
+  await mkdir(path.dirname(folder), { recursive: true, mode: 0o755 });
+  const draft = draftIn(path.dirname(folder));
   const userId = host.ids.take();
   let sandbox: MicrovmSandbox | null = null;
   try {
-    const memory = path.join(draft, "memory");
-    await writeFile(memory, "");
-    await truncate(memory, Math.ceil(subject.memoryBytes / (1024 * 1024)) * 1024 * 1024);
-    for (const file of [draft, memory]) if (userId !== null) await chown(file, userId, userId);
+    await makeDraft(draft, subject.memoryBytes, userId);
     const mark = randomBytes(MARK_BYTES).toString("hex");
     sandbox = await subject.start(draft, mark, userId);
+    const output = new Printed(sandbox.output, READY_MAX_BYTES);
+    const errors = new Printed(sandbox.errors, SAID_MAX_BYTES);
     // A guest that is never ready has to be started without a snapshot in time to be told so.
-    const ready = await readReady(sandbox, subject.startMs / 2);
+    const ready = await readReady(sandbox, output, subject.startMs / 2);
     if (ready === null) return null;
     await sandbox.idle();
     await sandbox.save();
     await sandbox.close();
-    // A monitor opens it for writing, and maps it privately: nobody else comes near it.
-    for (const name of ["memory", "state"]) await chmod(path.join(draft, name), 0o666);
-    await chown(draft, process.geteuid?.() ?? 0, process.getegid?.() ?? 0);
-    await chmod(draft, 0o700);
-    const about = { mark, ready: ready.toString("base64"), stamps: await stampsOf(draft) };
-    await writeFile(path.join(draft, "snapshot.json"), JSON.stringify(about));
+    // What it printed since would be lost to all that go on from there.
+    if (output.bytes.length !== ready.length || errors.isTooMuch) return null;
+    await takeDraft(draft);
+    const [told, said] = [ready, errors.bytes].map((bytes) => bytes.toString("base64"));
+    const about = { mark, ready: told, said, stamps: await stampsOf(draft) };
+    await writeFile(path.join(draft, "snapshot.json"), JSON.stringify(about), { mode: 0o600 });
     await removeOldest(path.dirname(folder));
-    await rename(draft, folder).catch(() => {
-      // Another process was first.
-    });
+    try {
+      await rename(draft, folder);
+    } catch (error) {
+      const others = await readSnapshot(folder);
+      if (others === null) throw error;
+      return others;
+    }
     return await readSnapshot(folder);
   } finally {
     await sandbox?.close();
@@ -137,12 +153,50 @@ async function make(subject: SnapshotSubject, folder: string, host: MicrovmHost)
   }
 }
 
+/**
+ * The monitor's user may go through the folder, to a socket in it, and nobody else; and may change nothing of it: in one that
+ * somebody has broken into, a link would be where we write. The memory is that user's.
+ */
+async function makeDraft(draft: string, memoryBytes: number, userId: number | null): Promise<void> {
+  await mkdir(draft, { mode: 0o700 });
+  const memory = path.join(draft, "memory");
+  await writeFile(memory, "", { mode: 0o600 });
+  await truncate(memory, Math.ceil(memoryBytes / (1024 * 1024)) * 1024 * 1024);
+  if (userId === null) return;
+  await chown(memory, userId, userId);
+  await chown(draft, ownUser(), userId);
+  await chmod(draft, 0o710);
+}
+
+/** Its monitor has ended. @throws Error it has left something else than files */
+async function takeDraft(draft: string): Promise<void> {
+  await chown(draft, ownUser(), ownGroup());
+  await chmod(draft, 0o700);
+  for (const name of ["memory", "state"]) {
+    const file = path.join(draft, name);
+    if (!(await lstat(file)).isFile()) throw new Error(`the ${name} of a machine that was saved is no file`);
+    await chown(file, ownUser(), ownGroup());
+    // A monitor opens it for writing, and maps it privately: nobody else comes near it.
+    await chmod(file, 0o666);
+  }
+}
+
+function ownUser(): number {
+  return process.geteuid?.() ?? 0;
+}
+
+function ownGroup(): number {
+  return process.getegid?.() ?? 0;
+}
+
 /** Null: it is not there, or its files are not as they were left. */
-async function readSnapshot(folder: string): Promise<Snapshot | null> {
+export async function readSnapshot(folder: string): Promise<Snapshot | null> {
   try {
     const about: unknown = JSON.parse(await readFile(path.join(folder, "snapshot.json"), "utf8"));
     if (!isObject(about) || about["stamps"] !== (await stampsOf(folder))) throw new Error("damaged");
-    return { folder, mark: String(about["mark"]), ready: Buffer.from(String(about["ready"]), "base64") };
+    const [ready, said] = ["ready", "said"].map((name) => Buffer.from(String(about[name]), "base64"));
+    if (ready === undefined || said === undefined) throw new Error("unreachable");
+    return { folder, mark: String(about["mark"]), ready, said };
   } catch {
     return null;
   }
@@ -157,22 +211,37 @@ async function stampsOf(folder: string): Promise<string> {
   return (await Promise.all(stamps)).join(", ");
 }
 
+/** All that comes on a stream, as far as it is no more than so many bytes. */
+class Printed {
+  bytes = Buffer.alloc(0);
+  isTooMuch = false;
+
+  constructor(stream: Readable, mostBytes: number) {
+    stream.on("data", (chunk: Buffer) => {
+      this.isTooMuch ||= this.bytes.length + chunk.length > mostBytes;
+      if (!this.isTooMuch) this.bytes = Buffer.concat([this.bytes, chunk]);
+    });
+  }
+}
+
 /**
  * The guest's first frame; null: it is none that says that the guest is ready and can fork, or it ended before.
  * @throws Error it did not come in time, or the machine failed
  */
-async function readReady(sandbox: MicrovmSandbox, startMs: number): Promise<Buffer | null> {
-  sandbox.errors.resume();
+async function readReady(
+  { output, ended }: MicrovmSandbox,
+  printed: Printed,
+  startMs: number,
+): Promise<Buffer | null> {
   const frame = new Promise<Buffer | null>((resolve, reject) => {
-    let bytes = Buffer.alloc(0);
-    sandbox.output.on("data", (chunk: Buffer) => {
-      bytes = Buffer.concat([bytes, chunk]);
-      if (bytes.length > READY_MAX_BYTES) resolve(null);
+    output.on("data", () => {
+      const { bytes, isTooMuch } = printed;
+      if (isTooMuch) resolve(null);
       if (bytes.length < FRAME_HEADER_BYTES) return;
       const wanted = FRAME_HEADER_BYTES + bytes.readUInt32BE(0);
       if (bytes.length >= wanted) resolve(bytes.length === wanted && saysThatItForks(bytes) ? bytes : null);
     });
-    void sandbox.ended.then(({ runtimeError }) => {
+    void ended.then(({ runtimeError }) => {
       if (runtimeError === null) resolve(null);
       else reject(new Error(runtimeError));
       return null;
@@ -197,8 +266,18 @@ function saysThatItForks(frame: Buffer): boolean {
 async function removeOldest(folder: string): Promise<void> {
   const names = (await readdir(folder)).filter((name) => !name.startsWith("."));
   const ages = await Promise.all(
-    names.map(async (name) => ({ name, ms: (await stat(path.join(folder, name))).mtimeMs })),
+    names.map(async (name) => ({ name, ms: await changedMs(path.join(folder, name)) })),
   );
   const old = ages.toSorted((a, b) => b.ms - a.ms).slice(KEPT_SNAPSHOTS - 1);
   for (const { name } of old) await rm(path.join(folder, name), { recursive: true, force: true });
+}
+
+/** Another process may have removed it. */
+async function changedMs(file: string): Promise<number> {
+  try {
+    return (await stat(file)).mtimeMs;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return -Infinity;
+    throw error;
+  }
 }
