@@ -167,22 +167,30 @@ suite("Firecracker as monitor: the stand-in", linux, () => {
     assert.deepEqual(jailed(host.stateDirectory), []);
   });
 
-  test("what somebody who broke into it left for a saved machine's memory is not followed", { skip: whyNotRoot }, async () => {
-    const host = await fakeHost();
-    const victim = path.join(host.stateDirectory, "victim");
-    writeFileSync(victim, "somebody's", { mode: 0o640 });
-    chownSync(victim, NOBODY, NOBODY);
-    const saved = path.join(host.stateDirectory, "saved");
-    mkdirSync(saved);
-    const sandbox = await openFirecracker(host, {}, { as: "saved", folder: saved, mark: "m", userId: null });
-    const jail = path.join(jailsIn(host.stateDirectory), "firecracker", sandbox.id, "root");
-    symlinkSync(victim, path.join(jail, "memory"));
-    await sandbox.save();
-    await sandbox.close();
-    const { uid, mode } = statSync(victim);
-    assert.deepEqual([uid, mode & 0o777], [NOBODY, 0o640]);
-    assert.ok(lstatSync(path.join(saved, "memory")).isSymbolicLink());
-  });
+  test(
+    "what somebody who broke into it left for a saved machine's memory is not followed",
+    { skip: whyNotRoot },
+    async () => {
+      const host = await fakeHost();
+      const victim = path.join(host.stateDirectory, "victim");
+      writeFileSync(victim, "somebody's", { mode: 0o640 });
+      chownSync(victim, NOBODY, NOBODY);
+      const saved = path.join(host.stateDirectory, "saved");
+      mkdirSync(saved);
+      const sandbox = await openFirecracker(
+        host,
+        {},
+        { as: "saved", folder: saved, mark: "m", userId: null },
+      );
+      const jail = path.join(jailsIn(host.stateDirectory), "firecracker", sandbox.id, "root");
+      symlinkSync(victim, path.join(jail, "memory"));
+      await sandbox.save();
+      await sandbox.close();
+      const { uid, mode } = statSync(victim);
+      assert.deepEqual([uid, mode & 0o777], [NOBODY, 0o640]);
+      assert.ok(lstatSync(path.join(saved, "memory")).isSymbolicLink());
+    },
+  );
 
   test("a runner that is killed takes its machine along, and the next one removes the jail", async () => {
     const here = home();
@@ -220,7 +228,10 @@ suite("Firecracker is chosen where it can be", () => {
       const state = path.join(here, "state");
       const found = await findFirecracker(null, `${links}:${process.env["PATH"] ?? ""}`, state);
       assert.ok(found.monitor !== null, JSON.stringify(found));
-      const host = { ...(await firecrackerHost(fakeFirecracker(here), tickingKernel(), state)), monitor: found.monitor };
+      const host = {
+        ...(await firecrackerHost(fakeFirecracker(here), tickingKernel(), state)),
+        monitor: found.monitor,
+      };
       const sandbox = await openFirecracker(host);
       sandbox.input.end("here");
       assert.equal(await text(sandbox.output), "here");

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { lstatSync, readdirSync, rmSync } from "node:fs";
-import { chmod, rename, rm, writeFile } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import path from "node:path/posix";
 
 import { isStaleSandbox, sandboxNamePrefix } from "../../cgroup/owner.ts";
@@ -14,16 +14,26 @@ export function draftIn(folder: string): string {
   return path.join(folder, `${PREFIX}${sandboxNamePrefix()}${randomBytes(6).readUIntBE(0, 6)}`);
 }
 
-/** A file that is there whole or not at all, for any number of processes at once; with this mode, whatever the umask. */
+/**
+ * A file that is there whole or not at all, for any number of processes at once, and where power is lost: nobody looks
+ * into it again. With this mode, whatever the umask.
+ */
 export async function writeWhole(file: string, content: Uint8Array, mode: number): Promise<void> {
   const draft = draftIn(path.dirname(file));
   try {
-    await writeFile(draft, content);
-    await chmod(draft, mode);
+    await using handle = await open(draft, "wx");
+    await handle.writeFile(content);
+    await handle.chmod(mode);
+    await handle.sync();
     await rename(draft, file);
   } finally {
     await rm(draft, { force: true });
   }
+}
+
+export async function syncFile(file: string): Promise<void> {
+  await using handle = await open(file, "r");
+  await handle.sync();
 }
 
 /** What processes that were killed were making in a folder. */

@@ -136,7 +136,8 @@ suite("guests of machines, without a monitor", { skip: process.platform !== "lin
     const [name = ""] = snapshotsIn(state);
     const kept = path.join(snapshotsOf(state), name);
     assert.equal(statSync(kept).mode & 0o077, 0);
-    for (const file of readdirSync(kept)) assert.equal(statSync(path.join(kept, file)).uid, process.geteuid?.());
+    for (const file of readdirSync(kept))
+      assert.equal(statSync(path.join(kept, file)).uid, process.geteuid?.());
   });
 
   test("what a monitor leaves in the place of a snapshot's files is not followed", async () => {

@@ -190,7 +190,10 @@ async function receiveInto(folder: string): Promise<{ received: Promise<void>; c
   };
   const received = new Promise<void>((resolve, reject) => {
     server.once("connection", (socket) => {
-      pipeline(socket, createWriteStream(path.join(folder, "state"), { flags: "wx", mode: 0o600 })).then(resolve, reject);
+      pipeline(socket, createWriteStream(path.join(folder, "state"), { flags: "wx", mode: 0o600 })).then(
+        resolve,
+        reject,
+      );
     });
   });
   received.catch(() => {});

@@ -20,7 +20,7 @@ import type { Readable } from "node:stream";
 import { codeOf, isObject, messageOf } from "../../../domain/unknown.ts";
 import { FRAME, FRAME_HEADER_BYTES } from "../../frames.ts";
 import { within } from "../../within.ts";
-import { draftIn } from "./drafts.ts";
+import { draftIn, syncFile, writeWhole } from "./drafts.ts";
 import type { MicrovmHost } from "./host.ts";
 import type { MicrovmSandbox } from "./sandbox.ts";
 import { snapshotTrouble } from "./snapshot-trouble.ts";
@@ -136,7 +136,8 @@ async function make(subject: SnapshotSubject, folder: string, host: MicrovmHost)
     await takeDraft(draft);
     const [told, said] = [ready, errors.bytes].map((bytes) => bytes.toString("base64"));
     const about = { mark, ready: told, said, stamps: await stampsOf(draft) };
-    await writeFile(path.join(draft, "snapshot.json"), JSON.stringify(about), { mode: 0o600 });
+    // It says that the others are as they were left: where power is lost, it has to come last.
+    await writeWhole(path.join(draft, "snapshot.json"), Buffer.from(JSON.stringify(about)), 0o600);
     await removeOldest(path.dirname(folder));
     try {
       await rename(draft, folder);
@@ -178,6 +179,7 @@ async function takeDraft(draft: string): Promise<void> {
     await chown(file, ownUser(), ownGroup());
     // A monitor opens it for writing, and maps it privately: nobody else comes near it.
     await chmod(file, 0o666);
+    await syncFile(file);
   }
 }
 

@@ -42,6 +42,6 @@ test("who reads late holds up who writes, until all is to be taken", async () =>
   stream.takeAll();
   await stream.marked;
   let bytes = 0;
-  for await (const read of stream) bytes += (read as Buffer).length;
+  for await (const piece of stream) bytes += (piece as Buffer).length;
   assert.equal(bytes, 5 * chunk.length);
 });
