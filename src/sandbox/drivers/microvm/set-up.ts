@@ -1,13 +1,13 @@
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { promisify } from "node:util";
 
 import { USUAL_PATH } from "../../../domain/usual-path.ts";
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
-import { messageOf } from "../../../domain/unknown.ts";
 import { findAll } from "../../interpreters.ts";
 import { inheritedDescriptors } from "../inherited-descriptors.ts";
+import { counterKhz } from "./counter-program.ts";
 import type { MicrovmOptions } from "./create-microvm-driver.ts";
 import { findFirecracker } from "./firecracker/find-firecracker.ts";
 import { findBase } from "./host.ts";
@@ -126,7 +126,7 @@ async function qemuMonitors(
     version,
     setpriv,
     smallPages: await makeSmallPagesProgram(stateDirectory),
-    counterKhz: counterKhz(),
+    counterKhz: await counterKhz(stateDirectory),
     inherited: inheritedDescriptors(),
   };
   const accelerators = [
@@ -142,16 +142,6 @@ async function qemuMonitors(
 async function versionOf(program: string): Promise<string> {
   const { stdout } = await promisify(execFile)(program, ["--version"], { timeout: 10_000 });
   return /version (\d[\w.]*)/u.exec(stdout)?.[1] ?? "of unknown version";
-}
-
-/** An emulated processor counts time with this machine's counter, whose rate Linux tells only roughly. */
-function counterKhz(): number | null {
-  try {
-    const mhz = /^cpu MHz\s*:\s*(\d+\.\d+)/mu.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1];
-    return mhz === undefined ? null : Math.round(Number(mhz) * 1000);
-  } catch (error) {
-    throw new Error(`no /proc/cpuinfo: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 /** What the words of others are known to mean; `reason` is in them. */

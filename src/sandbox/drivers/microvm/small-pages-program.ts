@@ -1,25 +1,9 @@
-import { createHash } from "node:crypto";
-import { constants, existsSync } from "node:fs";
-import { access } from "node:fs/promises";
-import path from "node:path/posix";
-
-import { makeFolder } from "../../view/make-folder.ts";
-import { writeWhole } from "./drafts.ts";
+import { keptProgram } from "./kept-program.ts";
 import { machineCode, staticProgram } from "./static-program.ts";
 
 /** Its file; null: no program may be started from there. */
-export async function makeSmallPagesProgram(stateDirectory: string): Promise<string | null> {
-  const folder = path.join(stateDirectory, "microvm");
-  const content = smallPagesProgram();
-  const kept = path.join(folder, `small-pages-${createHash("sha256").update(content).digest("hex")}`);
-  if (!existsSync(kept)) {
-    await makeFolder(folder);
-    await writeWhole(kept, content, 0o755);
-  }
-  return access(kept, constants.X_OK).then(
-    () => kept,
-    () => null,
-  );
+export function makeSmallPagesProgram(stateDirectory: string): Promise<string | null> {
+  return keptProgram(stateDirectory, "small-pages", smallPagesProgram());
 }
 
 /**
