@@ -31,11 +31,6 @@ export async function writeWhole(file: string, content: Uint8Array, mode: number
   }
 }
 
-export async function syncFile(file: string): Promise<void> {
-  await using handle = await open(file, "r");
-  await handle.sync();
-}
-
 /** What processes that were killed were making in a folder. */
 export function removeStaleDrafts(folder: string): void {
   for (const name of namesIn(folder)) {

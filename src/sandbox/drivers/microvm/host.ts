@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path/posix";
 
 import type { Protection } from "../../../domain/outcome.ts";
@@ -34,6 +34,8 @@ export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
   readonly advice: readonly string[];
   /** A folder, with its digest where that is known, as a disk that cannot be written to: its file. */
   diskImage(folder: string, digest: string | null): Promise<string>;
+  /** Of this start of the host's kernel: what was not on the disk when power was lost is not used. */
+  readonly bootId: string;
   /** That are being made, or could not be: `provideSnapshot`. */
   readonly snapshots: Map<string, Promise<Snapshot | null>>;
   /** Tells a person, once for each cause. */
@@ -63,6 +65,7 @@ export async function findBase(
     initramfs,
     stateDirectory,
     diskImage: (folder, digest) => diskImage(folder, digest, path.join(stateDirectory, "microvm")),
+    bootId: await readFile("/proc/sys/kernel/random/boot_id", "utf8"),
     snapshots: new Map(),
     warn: (cause, what) => {
       if (!warned.has(cause)) warn?.(what);

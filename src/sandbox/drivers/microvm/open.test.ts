@@ -81,6 +81,41 @@ suite("guests of machines, without a monitor", { skip: process.platform !== "lin
     assert.deepEqual(await waysOf(state), ["restored"]);
   });
 
+  test("nor after a restart of this machine, which may have lost what was not on the disk yet", async () => {
+    const ways: string[] = [];
+    const host = await fakeHost(home(), (machine) => {
+      ways.push(machine.machine.snapshot?.as ?? "booted");
+      if (ways.at(-1) !== "restored") machine.output.write(READY);
+    });
+    assert.match(host.bootId, /^[\da-f-]{36}\n$/u);
+    const request = { state: "fresh", limits: fakeLimits(), files: [] } as const;
+    for (const bootId of [host.bootId, host.bootId, "another"])
+      await (await openGuest(fakePrepared(), request, { ...host, bootId })).close();
+    assert.deepEqual(ways, ["saved", "restored", "restored", "saved", "restored"]);
+  });
+
+  test("a monitor that does not come to the end of saving is given up", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const beats = setInterval(() => {
+      t.mock.timers.tick(1000);
+    }, 5);
+    t.after(() => {
+      clearInterval(beats);
+    });
+    const opened = await open(
+      home(),
+      (machine, how) => {
+        if (how === "saved") machine.save = () => new Promise(() => {});
+      },
+      {},
+      1_000_000,
+    );
+    t.mock.timers.reset();
+    await opened.sandbox.close();
+    assert.deepEqual(opened.ways, ["saved", "booted"]);
+    assert.match(opened.warnings.join("\n"), /it was not saved within 60000 ms/u);
+  });
+
   test("what the code of a guest said when it was loaded is said by all that go on from there", async () => {
     const state = home();
     for (const ways of [["saved", "restored"], ["restored"]]) {

@@ -3,6 +3,8 @@ import type { Duplex } from "node:stream";
 import { isObject } from "../../../domain/unknown.ts";
 
 const ANSWER_MS = 30_000;
+/** An answer is some hundred bytes; a QEMU that somebody has broken into may say anything. */
+const LINE_MAX_CHARS = 1024 * 1024;
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -22,6 +24,7 @@ export class Qmp {
     stream.on("data", (chunk: Buffer) => {
       const lines = (this.#rest + chunk.toString()).split("\n");
       this.#rest = lines.pop() ?? "";
+      if (this.#rest.length > LINE_MAX_CHARS) stream.destroy();
       for (const line of lines) this.#onLine(line);
     });
     stream.once("close", () => {

@@ -20,7 +20,7 @@ import type { Readable } from "node:stream";
 import { codeOf, isObject, messageOf } from "../../../domain/unknown.ts";
 import { FRAME, FRAME_HEADER_BYTES } from "../../frames.ts";
 import { within } from "../../within.ts";
-import { draftIn, syncFile, writeWhole } from "./drafts.ts";
+import { draftIn } from "./drafts.ts";
 import type { MicrovmHost } from "./host.ts";
 import type { MicrovmSandbox } from "./sandbox.ts";
 import { snapshotTrouble } from "./snapshot-trouble.ts";
@@ -50,6 +50,8 @@ const KEPT_SNAPSHOTS = 8;
 const READY_MAX_BYTES = 64 * 1024;
 const SAID_MAX_BYTES = 256 * 1024;
 const MARK_BYTES = 24;
+/** Whoever wants one of the same waits for it. */
+const SAVED_MS = 60_000;
 /** From a snapshot that could not be made until it is tried again. */
 const AGAIN_MS = 10 * 60_000;
 
@@ -102,8 +104,17 @@ export function snapshotsOf(stateDirectory: string): string {
 }
 
 function keyOf({ parts, memoryBytes }: SnapshotSubject, host: MicrovmHost): string {
-  const { version, monitor, kernel, initramfs } = host;
-  const all = [...parts, memoryBytes, version, monitor.settings, kernel.digest, initramfs, processor()];
+  const { version, monitor, kernel, initramfs, bootId } = host;
+  const all = [
+    ...parts,
+    memoryBytes,
+    version,
+    monitor.settings,
+    kernel.digest,
+    initramfs,
+    processor(),
+    bootId,
+  ];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
 
@@ -129,15 +140,15 @@ async function make(subject: SnapshotSubject, folder: string, host: MicrovmHost)
     const ready = await readReady(sandbox, output, subject.startMs / 2);
     if (ready === null) return null;
     await sandbox.idle();
-    await sandbox.save();
+    const saved = sandbox.save().then(() => true);
+    if (!(await within(SAVED_MS, saved, false))) throw new Error(`it was not saved within ${SAVED_MS} ms`);
     await sandbox.close();
     // What it printed since would be lost to all that go on from there.
     if (output.bytes.length !== ready.length || errors.isTooMuch) return null;
     await takeDraft(draft);
     const [told, said] = [ready, errors.bytes].map((bytes) => bytes.toString("base64"));
     const about = { mark, ready: told, said, stamps: await stampsOf(draft) };
-    // It says that the others are as they were left: where power is lost, it has to come last.
-    await writeWhole(path.join(draft, "snapshot.json"), Buffer.from(JSON.stringify(about)), 0o600);
+    await writeFile(path.join(draft, "snapshot.json"), JSON.stringify(about), { mode: 0o600 });
     await removeOldest(path.dirname(folder));
     try {
       await rename(draft, folder);
@@ -179,7 +190,6 @@ async function takeDraft(draft: string): Promise<void> {
     await chown(file, ownUser(), ownGroup());
     // A monitor opens it for writing, and maps it privately: nobody else comes near it.
     await chmod(file, 0o666);
-    await syncFile(file);
   }
 }
 
