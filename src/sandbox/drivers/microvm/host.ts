@@ -34,6 +34,8 @@ export interface MicrovmHost extends Omit<ViewHost, "makeEntries" | "launch"> {
   readonly advice: readonly string[];
   /** A folder, with its digest where that is known, as a disk that cannot be written to: its file. */
   diskImage(folder: string, digest: string | null): Promise<string>;
+  /** Model and features: a machine that was told of them cannot do without. */
+  readonly processor: string;
   /** Of this start of the host's kernel: what was not on the disk when power was lost is not used. */
   readonly bootId: string;
   /** That are being made, or could not be: `provideSnapshot`. */
@@ -65,6 +67,7 @@ export async function findBase(
     initramfs,
     stateDirectory,
     diskImage: (folder, digest) => diskImage(folder, digest, path.join(stateDirectory, "microvm")),
+    processor: await describeProcessor(),
     bootId: await readFile("/proc/sys/kernel/random/boot_id", "utf8"),
     snapshots: new Map(),
     warn: (cause, what) => {
@@ -80,4 +83,11 @@ export async function findBase(
     rememberPython: prepareOnce<Python>(),
     nextName: () => `${prefix}${instance}${String((count += 1)).padStart(6, "0")}`,
   };
+}
+
+async function describeProcessor(): Promise<string> {
+  const told = await readFile("/proc/cpuinfo", "utf8");
+  return ["model name", "flags"]
+    .map((name) => new RegExp(`^${name}\\s*:.*$`, "mu").exec(told)?.[0] ?? "")
+    .join("\n");
 }

@@ -81,17 +81,19 @@ suite("guests of machines, without a monitor", { skip: process.platform !== "lin
     assert.deepEqual(await waysOf(state), ["restored"]);
   });
 
-  test("nor after a restart of this machine, which may have lost what was not on the disk yet", async () => {
+  test("nor on another processor, nor after a restart, which may have lost what was not on the disk yet", async () => {
     const ways: string[] = [];
     const host = await fakeHost(home(), (machine) => {
       ways.push(machine.machine.snapshot?.as ?? "booted");
       if (ways.at(-1) !== "restored") machine.output.write(READY);
     });
+    assert.match(host.processor, /^model name.*\nflags.*\bsse2\b/u);
     assert.match(host.bootId, /^[\da-f-]{36}\n$/u);
     const request = { state: "fresh", limits: fakeLimits(), files: [] } as const;
-    for (const bootId of [host.bootId, host.bootId, "another"])
-      await (await openGuest(fakePrepared(), request, { ...host, bootId })).close();
-    assert.deepEqual(ways, ["saved", "restored", "restored", "saved", "restored"]);
+    for (const other of [{}, {}, { bootId: "another" }, { processor: "another" }])
+      await (await openGuest(fakePrepared(), request, { ...host, ...other })).close();
+    const [first, again] = [["saved", "restored"], ["restored"]];
+    assert.deepEqual(ways, [first, again, first, first].flat());
   });
 
   test("a monitor that does not come to the end of saving is given up", async (t) => {

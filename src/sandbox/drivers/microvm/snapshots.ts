@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import {
   chmod,
   chown,
@@ -13,7 +12,6 @@ import {
   truncate,
   writeFile,
 } from "node:fs/promises";
-import { cpus } from "node:os";
 import path from "node:path/posix";
 import type { Readable } from "node:stream";
 
@@ -104,24 +102,9 @@ export function snapshotsOf(stateDirectory: string): string {
 }
 
 function keyOf({ parts, memoryBytes }: SnapshotSubject, host: MicrovmHost): string {
-  const { version, monitor, kernel, initramfs, bootId } = host;
-  const all = [
-    ...parts,
-    memoryBytes,
-    version,
-    monitor.settings,
-    kernel.digest,
-    initramfs,
-    processor(),
-    bootId,
-  ];
+  const { version, monitor, kernel, initramfs, processor, bootId } = host;
+  const all = [...parts, memoryBytes, version, monitor.settings, kernel.digest, initramfs, processor, bootId];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
-}
-
-/** A machine that was told of what its processor can do cannot do without it. */
-function processor(): readonly (string | undefined)[] {
-  const flags = /^flags\s*:.*$/mu.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[0];
-  return [cpus()[0]?.model, flags];
 }
 
 async function make(subject: SnapshotSubject, folder: string, host: MicrovmHost): Promise<Snapshot | null> {
