@@ -190,7 +190,7 @@ export function driverContract(
         const sandbox = await open(driver, pkg);
         try {
           const first = await firstBytes(sandbox, 5);
-          assert.equal(first[4], 0x10, "the first frame is `ready`: everything was imported");
+          assert.equal(first[4], 0x10, `the first frame is \`ready\`, not ${first.toString("latin1")}`);
         } finally {
           await sandbox.close();
         }
@@ -564,7 +564,8 @@ function javascriptPackage(folder: string): Package {
 }
 
 function dependentPackage(root: string, kind: "python" | "javascript"): Package {
-  const [folder, libraries] = [path.join(root, "dependent"), path.join(root, "dependencies")];
+  // Of its own: the tests of two kinds run at the same time, and one would read what the other is writing anew.
+  const [folder, libraries] = [path.join(root, `dependent-${kind}`), path.join(root, `libraries-${kind}`)];
   for (const [file, content] of Object.entries({
     [`${folder}/normalize.py`]: "import colour\ndef run(meta, raw):\n    return []\n",
     [`${folder}/normalize.mjs`]:
@@ -580,11 +581,11 @@ function dependentPackage(root: string, kind: "python" | "javascript"): Package 
     writeFileSync(file, content);
   }
   const pkg = kind === "python" ? pythonPackage(folder) : javascriptPackage(folder);
-  const digest = `sha256:${"d".repeat(64)}`;
+  const [own, theirs] = kind === "python" ? ["e", "d"] : ["f", "c"];
   return {
     ...pkg,
-    digest: `sha256:${(kind === "python" ? "e" : "f").repeat(64)}`,
-    dependencies: { folder: libraries, digest },
+    digest: `sha256:${own.repeat(64)}`,
+    dependencies: { folder: libraries, digest: `sha256:${theirs.repeat(64)}` },
   };
 }
 
