@@ -110,7 +110,7 @@ async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
   const about = await describeEngine(engine, options.runtime ?? null);
   if ("reason" in about) return { available: false, ...about };
   await mkdir(options.stateDirectory, { recursive: true });
-  await reap(engine, options.stateDirectory);
+  const stuck = await reap(engine, options.stateDirectory);
   const base = await baseOf(engine, about, options);
   let reason = "";
   for (const { sharesFiles, mode: initMode, needsOwnKernel } of WAYS) {
@@ -119,7 +119,8 @@ async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
     const checked = await selfCheck(host);
     if (checked.works && !(needsOwnKernel && checked.facts.sharesKernel)) {
       if (!sharesFiles) await host.images.reap();
-      return { available: true, host: hostOf(checked.facts, host, about) };
+      const found = hostOf(checked.facts, host, about);
+      return { available: true, host: { ...found, advice: [...found.advice, ...stuck] } };
     }
     if (!checked.works) reason ||= checked.reason;
   }

@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import path from "node:path/posix";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { isObject } from "../../../domain/unknown.ts";
+import { isObject, messageOf } from "../../../domain/unknown.ts";
 import { isStaleSandbox } from "../../cgroup/owner.ts";
 import { EngineError } from "./engine.ts";
 import type { Engine } from "./engine.ts";
@@ -10,13 +10,16 @@ import { isAbandoned, LABEL } from "./owner.ts";
 
 /**
  * Removes the containers and files of processes that have ended without doing so themselves. Any number of
- * processes may do this at once. @throws EngineError
+ * processes may do this at once.
+ * @returns what could not be removed, and why, a sentence each: it is in nobody's way
+ * @throws EngineError
  */
-export async function reap(engine: Engine, stateDirectory: string): Promise<void> {
+export async function reap(engine: Engine, stateDirectory: string): Promise<readonly string[]> {
   const filters = JSON.stringify({ label: [LABEL.sandbox] });
   const listed = await engine.ask("GET", "/containers/json", { query: { all: "1", filters } });
   const found = Array.isArray(listed) ? listed.filter(isObject) : [];
   const nowMs = Date.now();
+  const stuck: string[] = [];
   await Promise.all(
     found.map(async ({ Id: id, Labels: labels, State: state, Created: createdSeconds }) => {
       const container = {
@@ -24,12 +27,16 @@ export async function reap(engine: Engine, stateDirectory: string): Promise<void
         state: String(state),
         createdMs: Number(createdSeconds) * 1000,
       };
-      if (isAbandoned(container, nowMs)) await removeContainer(engine, String(id));
+      if (!isAbandoned(container, nowMs)) return;
+      await removeContainer(engine, String(id)).catch((error: unknown) => {
+        stuck.push(`the engine cannot remove ${String(id)}, which nobody uses any more: ${messageOf(error)}`);
+      });
     }),
   );
   for (const name of await readdir(stateDirectory)) {
     if (isStaleSandbox(name)) await rm(path.join(stateDirectory, name), { recursive: true, force: true });
   }
+  return stuck;
 }
 
 /**
