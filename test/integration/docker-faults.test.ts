@@ -132,7 +132,15 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
       await assert.rejects(open("true"), { code: "sandbox-failed" });
       await engine.start();
       await works();
+      // It removes what killed processes left, and nothing of this one.
       await driverAt(engine.socket).probe();
+      await eventually(
+        "what could not be removed is gone, while the process that made it lives on",
+        async () => {
+          const left = await docker.ask("GET", "/containers/json", { query: { all: "1" } });
+          return Array.isArray(left) && left.length === 0;
+        },
+      );
     });
   }
 

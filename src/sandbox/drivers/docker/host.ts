@@ -22,6 +22,7 @@ import { findSocket } from "./find-socket.ts";
 import { explainEngineFailure } from "./explain-failure.ts";
 import { INIT_MODES } from "./init.ts";
 import { judgeProtections } from "./judge-protections.ts";
+import { Leftovers } from "./leftovers.ts";
 import { LABEL, ownerLabels } from "./owner.ts";
 import { reap } from "./reap.ts";
 import { SandboxIds } from "./sandbox-ids.ts";
@@ -54,6 +55,8 @@ export interface Host {
   /** The runtime's own threads and the init count against the limit of processes. */
   readonly ownProcesses: number;
   readonly ids: SandboxIds;
+  /** Of this process, what could not be removed. */
+  readonly leftovers: Leftovers;
   readonly stateDirectory: string;
   /** As labels say whose a container is. */
   readonly home: string;
@@ -218,6 +221,7 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     ownKernel: false,
     ownProcesses: OWN_KERNEL_PROCESSES,
     ids: new SandboxIds(about.inUserNamespace),
+    leftovers: new Leftovers(engine),
     stateDirectory,
     home: stateDirectory,
     etcFolder: await makeEtcFolder(stateDirectory, `${process.pid}-${instance}`),

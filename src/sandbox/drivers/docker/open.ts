@@ -62,7 +62,7 @@ export async function launchSandbox(
   let monitor: Monitor | null = null;
   const release = async (): Promise<void> => {
     try {
-      if (container !== null) await removeContainer(engine, container);
+      if (container !== null) await remove(container, host);
       if (monitor !== null) await untilMonitorEnded(monitor);
     } finally {
       if (request.files.length > 0) await rm(folder, { recursive: true, force: true });
@@ -127,17 +127,33 @@ async function meterOf(container: string, { memoryBytes }: Limits, host: Host): 
   return cgroup === null ? new StatsMeter(host.engine, container) : new CgroupMeter(cgroup);
 }
 
+/** @throws EngineError it is tried again later */
+async function remove(container: string, { engine, leftovers }: Host): Promise<void> {
+  try {
+    await removeContainer(engine, container);
+  } catch (error) {
+    leftovers.add(container, { mayCome: false });
+    throw error;
+  }
+}
+
 /** Somebody may have removed the image: it is made again, once. */
 async function create(
   name: string,
   settings: Omit<Parameters<typeof containerSettings>[0], "image">,
   filesystem: Filesystem,
-  { engine }: Host,
+  { engine, leftovers }: Host,
 ): Promise<string> {
   const send = async (looked: boolean): Promise<string> => {
     const image = await filesystem.provideImage(looked);
     const json = containerSettings({ ...settings, image });
-    const answer = await engine.ask("POST", "/containers/create", { query: { name }, json });
+    const answer = await engine
+      .ask("POST", "/containers/create", { query: { name }, json })
+      .catch((error: unknown) => {
+        // It did not refuse: it may do it yet.
+        if (error instanceof EngineError && error.status === null) leftovers.add(name, { mayCome: true });
+        throw error;
+      });
     if (!isObject(answer) || typeof answer["Id"] !== "string") throw new Error("it gave no id");
     return answer["Id"];
   };

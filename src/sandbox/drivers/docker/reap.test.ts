@@ -28,12 +28,19 @@ it("a container that the engine cannot remove is told, and in nobody's way", asy
     const id = path.basename(pathname);
     if (request.method === "GET") {
       const container = { Labels: labelsOf(deadName(), "/home"), State: "dead", Created: 1 };
-      response.end(JSON.stringify([{ ...container, Id: "stuck" }, { ...container, Id: "other" }]));
+      response.end(
+        JSON.stringify([
+          { ...container, Id: "stuck" },
+          { ...container, Id: "other" },
+        ]),
+      );
       return;
     }
     if (id === "other") removed.push(id);
     response.statusCode = id === "other" ? 204 : 500;
-    response.end(id === "other" ? "" : '{"message":"driver failed to remove root filesystem: device or resource busy"}');
+    response.end(
+      id === "other" ? "" : '{"message":"driver failed to remove root filesystem: device or resource busy"}',
+    );
   });
   const stuck = await reap(engine, folder);
   assert.deepEqual(removed, ["other"]);

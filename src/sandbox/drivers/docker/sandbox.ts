@@ -108,12 +108,15 @@ export class DockerSandbox implements Sandbox {
     await this.#meter.usage();
     this.#sent.add(constants.signals.SIGKILL);
     this.#meter.kill();
-    await this.#parts.release();
-    await this.ended;
-    this.input.destroy();
-    this.#parts.streams.output.destroy();
-    this.output.destroy();
-    this.errors.destroy();
+    try {
+      await this.#parts.release();
+      await this.ended;
+    } finally {
+      this.input.destroy();
+      this.#parts.streams.output.destroy();
+      this.output.destroy();
+      this.errors.destroy();
+    }
   }
 
   #look(): void {
