@@ -7,6 +7,7 @@ import path from "node:path";
 import { after, before, describe, it } from "node:test";
 
 import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
+import type { Limits } from "../../src/domain/limits.ts";
 import type { Driver, Sandbox } from "../../src/sandbox/driver.ts";
 import { createDockerDriver } from "../../src/sandbox/drivers/docker/create-docker-driver.ts";
 import { Engine } from "../../src/sandbox/drivers/docker/engine.ts";
@@ -32,9 +33,10 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
       host: `unix://${socket}`,
       ...more,
     });
-  const open = async (script: string): Promise<Sandbox> => {
+  const open = async (script: string, limits: Partial<Limits> = {}): Promise<Sandbox> => {
     const prepared = await driver.prepare(commandPackage(path.join(folder, "package"), ["sh", "-c", script]));
-    const sandbox = await driver.open(prepared, { limits: DEFAULT_LIMITS, state: "fresh", files: [] });
+    const request = { limits: { ...DEFAULT_LIMITS, ...limits }, state: "fresh" as const, files: [] };
+    const sandbox = await driver.open(prepared, request);
     sandbox.errors.resume();
     return sandbox;
   };
@@ -78,6 +80,12 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
     const answer = await remote.probe();
     assert.ok(!answer.available);
     assert.match(answer.reason, /tcp:\/\/elsewhere:2375.*only Unix sockets/u);
+  });
+
+  it("a limit of more processors than the engine has is no reason to refuse a run", async () => {
+    const sandbox = await open("exit 3", { cpus: 64 });
+    assert.equal((await sandbox.ended).exitCode, 3);
+    await sandbox.close();
   });
 
   it("makes an image again that somebody has removed", async () => {

@@ -25,6 +25,8 @@ export interface ContainerParts {
    * limit alone bounds empty files. It hides paths by another setting than Docker, and makes places writable by itself.
    */
   readonly isPodman: boolean;
+  /** Processors of the engine's machine: it refuses a container that may use more. */
+  readonly processors: number;
   /** What the engine can limit. Of anything else it may not be asked: it could refuse the container. */
   readonly limited: ReadonlySet<EngineLimit>;
   /** The init sets limits of processes, because the engine does not; a script of its shell. Empty: the engine does. */
@@ -107,7 +109,9 @@ export function containerSettings(parts: ContainerParts): unknown {
       OomKillDisable: false,
       OomScoreAdj: OOM_SCORE,
       ...(limited.has("processes") ? { PidsLimit: limits.processes + parts.ownProcesses } : {}),
-      ...(limited.has("cpu") ? { NanoCpus: Math.round(limits.cpus * 1e9) } : {}),
+      ...(limited.has("cpu")
+        ? { NanoCpus: Math.round(Math.min(limits.cpus, parts.processors) * 1e9) }
+        : {}),
       Ulimits: [
         ulimit("core", 0),
         ulimit("nofile", limits.openFiles),

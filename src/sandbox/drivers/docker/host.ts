@@ -38,6 +38,8 @@ export interface Host {
   /** Podman of an ordinary user. */
   readonly isRootlessPodman: boolean;
   readonly limits: ReadonlySet<EngineLimit>;
+  /** Of the engine's machine; Infinity: it does not say. */
+  readonly processors: number;
   /** `Docker 20.10.24 with runc`. */
   readonly version: string;
   /** Of the engine; null: its default. */
@@ -159,6 +161,7 @@ export interface About {
   readonly cgroup: string;
   readonly hasSeccomp: boolean;
   readonly limits: ReadonlySet<EngineLimit>;
+  readonly processors: number;
   readonly warnings: readonly string[];
   /** Which engine it is. */
   readonly id: string;
@@ -194,6 +197,7 @@ async function describeEngine(
     cgroup: `cgroup v${textOr(info["CgroupVersion"], "1")}`,
     hasSeccomp: security.some((one) => one.startsWith("name=seccomp")),
     limits: podman?.limits ?? limitsOfDocker(info),
+    processors: Number(info["NCPU"] ?? 0) || Infinity,
     warnings: list(info["Warnings"]).map(String),
     id: `${textOr(info["ID"], "")} ${engine.socketPath}`,
   };
@@ -214,6 +218,7 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     isPodman: about.isPodman,
     isRootlessPodman: about.isRootlessPodman,
     limits: about.limits,
+    processors: about.processors,
     version: about.version,
     runtime: options.runtime ?? null,
     cgroups: null,

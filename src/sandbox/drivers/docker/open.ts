@@ -82,6 +82,7 @@ export async function launchSandbox(
       seccomp: host.seccomp,
       runtime: host.runtime,
       isPodman: host.isPodman,
+      processors: host.processors,
       limited: host.limits,
       limitsScript: limitsFor(request.limits, command, host),
       ownProcesses: host.ownProcesses,
