@@ -88,6 +88,13 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
     await sandbox.close();
   });
 
+  it("a guest that crashes hands nothing to a program of this machine: its limit of core dumps is 1 byte", async () => {
+    const sandbox = await open("cat /proc/self/limits");
+    const said = (await sandbox.output.toArray()).join("");
+    assert.match(said, /^Max core file size +1 +1 +bytes/mu);
+    await sandbox.close();
+  });
+
   it("makes an image again that somebody has removed", async () => {
     await works();
     const images = await docker.ask("GET", "/images/json", { query: { all: "1" } });

@@ -3,7 +3,7 @@ import type { GuestCommand } from "../../guest-command.ts";
 import { INSIDE, privateView } from "../../view/view.ts";
 import type { Entry } from "../../view/view.ts";
 import type { EngineLimit } from "./engine-limits.ts";
-import { initCommand } from "./init.ts";
+import { INIT_PROCESSES, initCommand } from "./init.ts";
 
 /** What a container is made from. */
 export interface ContainerParts {
@@ -33,7 +33,7 @@ export interface ContainerParts {
   readonly limitsScript: string;
   /** Of the engine; null: its default. */
   readonly runtime: string | null;
-  /** Processes of the init and of the runtime that count against the limit. */
+  /** Processes of the init and of the runtime that count against the limit of the container's cgroup. */
   readonly ownProcesses: number;
 }
 
@@ -109,15 +109,15 @@ export function containerSettings(parts: ContainerParts): unknown {
       OomKillDisable: false,
       OomScoreAdj: OOM_SCORE,
       ...(limited.has("processes") ? { PidsLimit: limits.processes + parts.ownProcesses } : {}),
-      ...(limited.has("cpu")
-        ? { NanoCpus: Math.round(Math.min(limits.cpus, parts.processors) * 1e9) }
-        : {}),
+      ...(limited.has("cpu") ? { NanoCpus: Math.round(Math.min(limits.cpus, parts.processors) * 1e9) } : {}),
       Ulimits: [
-        ulimit("core", 0),
+        // Of 1 byte: it keeps the kernel from starting a program of the host with what a crashed guest held, which 0 does not: core(5).
+        ulimit("core", 1),
         ulimit("nofile", limits.openFiles),
         ulimit("fsize", limits.tmpBytes),
         ulimit("stack", STACK_BYTES),
-        ulimit("nproc", limits.processes + parts.ownProcesses),
+        // Of a runtime with a kernel of its own this is what limits guests: that kernel counts by it.
+        ulimit("nproc", limits.processes + INIT_PROCESSES),
         ulimit("memlock", 64 * 1024),
         ulimit("msgqueue", 0),
       ],

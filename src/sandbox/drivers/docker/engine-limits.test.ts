@@ -38,6 +38,7 @@ it("an engine is asked for no limit that it does not have", () => {
         id: 20_000,
         seccomp: null,
         isPodman: true,
+        processors: 4,
         limited,
         limitsScript: "",
         runtime: null,
@@ -55,8 +56,8 @@ it("an engine is asked for no limit that it does not have", () => {
 for (const shell of ["dash", "bash", "busybox"]) {
   const missing = spawnSync("which", [shell]).status !== 0 && `no ${shell} here`;
   it(`limits that the init sets are the same in ${shell}`, { skip: missing }, () => {
-    const limits = { ...DEFAULT_LIMITS, openFiles: 99, tmpBytes: 1024 * 1024 };
-    const script = `${limitsScript(limits, 4000, 64 * 1024 * 1024)}exec cat /proc/self/limits`;
+    const limits = { ...DEFAULT_LIMITS, processes: 3998, openFiles: 99, tmpBytes: 1024 * 1024 };
+    const script = `${limitsScript(limits, 64 * 1024 * 1024)}exec cat /proc/self/limits`;
     const args = [...(shell === "busybox" ? ["sh"] : []), "-c", script];
     const { stdout, stderr } = spawnSync(shell, args, { encoding: "utf8" });
     const found = (name: string): string | undefined =>

@@ -20,7 +20,7 @@ import type { EngineLimit } from "./engine-limits.ts";
 import { EngineImages } from "./engine-images.ts";
 import { findSocket } from "./find-socket.ts";
 import { explainEngineFailure } from "./explain-failure.ts";
-import { INIT_MODES } from "./init.ts";
+import { INIT_MODES, INIT_PROCESSES } from "./init.ts";
 import { judgeProtections } from "./judge-protections.ts";
 import { Leftovers } from "./leftovers.ts";
 import { LABEL, ownerLabels } from "./owner.ts";
@@ -82,8 +82,6 @@ export type SetUp =
 
 /** Docker's engine knows at once what it is. Podman runs half a dozen programs to say it: ten seconds on a busy machine. */
 const HELLO_TIMEOUT_MS = 20_000;
-/** The init, and the shell that starts it or the guest. */
-const INIT_PROCESSES = 2;
 /** Threads of a kernel of its own, and what it has for every thread of the guest. */
 const OWN_KERNEL_PROCESSES = 4096;
 

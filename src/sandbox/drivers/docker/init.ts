@@ -28,6 +28,9 @@ while :; do
   [ -n "$asked" ] || exit "$status"
 done`;
 
+/** It, and the shell that starts it or the guest. */
+export const INIT_PROCESSES = 2;
+
 /** Where it is inside. */
 export const INIT = "/whiskers/init";
 
@@ -73,18 +76,15 @@ export function initCommand(argv: readonly string[], limits: string): readonly s
 }
 
 /** What the init does to itself and all that it starts, for an engine that does not. `dataBytes`: of each process. */
-export function limitsScript(
-  { openFiles, tmpBytes }: Limits,
-  processes: number,
-  dataBytes: number | null,
-): string {
+export function limitsScript({ openFiles, tmpBytes, processes }: Limits, dataBytes: number | null): string {
+  const most = processes + INIT_PROCESSES;
   return [
     "set -e",
     // In blocks of 512 bytes, which bash takes for 1024 otherwise.
     "if (set -o posix) 2>/dev/null; then set -o posix; fi",
     `ulimit -c 0; ulimit -n ${openFiles}; ulimit -f ${Math.ceil(tmpBytes / FILE_BLOCK_BYTES)}`,
     `ulimit -s ${STACK_KIB}; ulimit -l ${LOCKED_KIB}`,
-    `if (ulimit -u ${processes}) 2>/dev/null; then ulimit -u ${processes}; else ulimit -p ${processes}; fi`,
+    `if (ulimit -u ${most}) 2>/dev/null; then ulimit -u ${most}; else ulimit -p ${most}; fi`,
     ...(dataBytes === null ? [] : [`ulimit -d ${Math.floor(dataBytes / 1024)}`]),
     "set +e\n",
   ].join("\n");

@@ -43,7 +43,8 @@ export function judgeProtections(
     "unprivileged-uid": facts.uid === 0 ? null : "a user of its own per sandbox",
     seccomp: isFiltered ? filterName(facts, host) : null,
     "memory-limit": about.limits.has("memory") ? about.cgroup : "rlimit and watchdog",
-    "process-limit": about.limits.has("processes") ? about.cgroup : "rlimit",
+    // A kernel of its own counts for itself; what the engine's cgroup counts is the runtime's.
+    "process-limit": about.limits.has("processes") && facts.sharesKernel ? about.cgroup : "rlimit",
     "cpu-limit": about.limits.has("cpu") ? about.cgroup : null,
     "file-size-limit": limited("files") ? "rlimit" : null,
     "open-files-limit": limited("descriptors") ? "rlimit" : null,

@@ -116,7 +116,7 @@ function limitsFor(limits: Limits, command: LaunchCommand, host: Host): string {
   const isMemoryLimited = host.limits.has("memory");
   if (!host.isRootlessPodman && isMemoryLimited) return "";
   const dataBytes = isMemoryLimited ? null : limits.memoryBytes + (command.reservedBytes ?? 0);
-  return limitsScript(limits, limits.processes + host.ownProcesses, dataBytes);
+  return limitsScript(limits, dataBytes);
 }
 
 async function meterOf(container: string, { memoryBytes }: Limits, host: Host): Promise<Meter> {
