@@ -114,6 +114,17 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
     await sandbox.close();
   });
 
+  it("does not take for the guest's own end what it did when somebody else stopped its container", async () => {
+    const sandbox = await open("trap 'exit 0' TERM; echo begun; sleep 4711 & wait");
+    await once(sandbox.output, "data");
+    const listed = await docker.ask("GET", "/containers/json");
+    assert.ok(Array.isArray(listed) && listed.length === 1);
+    const [{ Id: id }] = listed as [{ Id: string }];
+    await docker.ask("POST", `/containers/${id}/stop`);
+    assert.match((await sandbox.ended).runtimeError ?? "", /somebody else.*signal 15/u);
+    await sandbox.close();
+  });
+
   it("leaves alone what a living process uses", async () => {
     const args = [engine.socket, path.join(folder, "state"), path.join(folder, "package"), "1", "4712"];
     const runner = spawn(process.execPath, [RUNNER, ...args], { stdio: ["ignore", "pipe", "inherit"] });

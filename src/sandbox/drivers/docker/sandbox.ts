@@ -153,10 +153,11 @@ export class DockerSandbox implements Sandbox {
     if (status === null)
       return this.#ending({ runtimeError: "the engine did not say how the container ended" });
     const signal = signalOfStatus(status);
-    if (signal === null) return this.#ending({ exitCode: status });
-    if (this.#isByUs(signal) || this.#outOfMemory) return this.#ending({ signal });
-    await delay(EVENT_WAIT_MS);
-    if (this.#foreignSignal === null) return this.#ending({ signal });
+    if (signal !== null && (this.#isByUs(signal) || this.#outOfMemory)) return this.#ending({ signal });
+    // A guest that was asked to end may take its time, and end with a status of its own: by then it is known who asked.
+    if (signal !== null) await delay(EVENT_WAIT_MS);
+    if (this.#foreignSignal === null)
+      return this.#ending(signal === null ? { exitCode: status } : { signal });
     const runtimeError = `somebody else than its guest ended the container (signal ${this.#foreignSignal} by the engine)`;
     return this.#ending({ runtimeError });
   }
