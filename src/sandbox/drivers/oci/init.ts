@@ -50,12 +50,20 @@ export function underInit(
   entries: readonly Entry[],
   runtime: Runtime,
 ): readonly string[] {
-  if (!entries.some((entry) => entry.target === INSIDE_SHELL)) return argv;
+  if (!hasInit(entries)) return argv;
   return [INSIDE_SHELL, "-c", runtime.passesDescriptors ? `${STARTED}${INIT}` : INIT, "sh", ...argv];
 }
 
-/** On a descriptor that no guest ever has. The answer comes when the process is in the cgroup of its sandbox. */
-const STARTED = "echo started >&3; read -r _ <&3; exec 3>&-\n";
+/** A container with these entries can start with that process. */
+export function hasInit(entries: readonly Entry[]): boolean {
+  return entries.some(({ target }) => target === INSIDE_SHELL);
+}
+
+/**
+ * On a descriptor that no guest ever has. The answer comes when the process is in the cgroup of its sandbox; without one, from
+ * a host that could not put it there, or has ended, there is no guest.
+ */
+const STARTED = "echo started >&3; read -r _ <&3 || exit; exec 3>&-\n";
 
 /** What a shell says of how the guest ended is not the guest's. A trap is not inherited, and ends no wait early. */
 const INIT = `trap : TERM

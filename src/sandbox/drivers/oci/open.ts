@@ -27,7 +27,7 @@ import { bundleConfig } from "./bundle.ts";
 import type { ContainerUsers } from "./bundle.ts";
 import type { OciHost } from "./host.ts";
 import { sourcesOf } from "./sources-of.ts";
-import { underInit, withoutInit } from "./init.ts";
+import { hasInit, underInit, withoutInit } from "./init.ts";
 import { removeFiles } from "./reap.ts";
 import type { Runtime } from "./runtimes.ts";
 import { OciSandbox } from "./sandbox.ts";
@@ -87,6 +87,7 @@ export async function openContainer(
       child,
       cgroup: runtime.makesCgroup && host.isRoot ? cgroup : null,
       runtimeCgroup: runtimeCgroup(name),
+      tellsStart: runtime.passesDescriptors && command.isFirst !== true && hasInit(entries),
       meter: cgroup === null ? new WatchdogMeter(limits.memoryBytes) : new CgroupMeter(cgroup),
       logFile: path.join(bundle, "log"),
       release,
@@ -177,6 +178,8 @@ async function makeBundle(
     mountPoints: mounts,
   });
   await writeFile(path.join(bundle, "config.json"), JSON.stringify(config));
+  // A line, so that a full disk has room for what a runtime has to say of it.
+  await writeFile(path.join(bundle, "log"), "\n");
 }
 
 /** The same for many packages: a root with it is put together once. */

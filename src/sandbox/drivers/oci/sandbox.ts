@@ -6,6 +6,7 @@ import type { Duplex, Readable, Writable } from "node:stream";
 
 import type { Protection, Usage } from "../../../domain/outcome.ts";
 import type { Cgroup } from "../../cgroup/cgroup.ts";
+import { messageOf } from "../../../domain/unknown.ts";
 import { readPids, writeControl } from "../../cgroup/control-files.ts";
 import type { Ending, Sandbox } from "../../driver.ts";
 import { Head } from "../head.ts";
@@ -28,6 +29,8 @@ export interface OciSandboxParts {
   readonly cgroup: Cgroup | null;
   /** Beside it: where the runtime has put that process. */
   readonly runtimeCgroup: string;
+  /** Its first process says when it is there: whatever ended before was not the guest. */
+  readonly tellsStart: boolean;
   readonly meter: Meter;
   /** Where the runtime writes what went wrong, as lines of JSON. */
   readonly logFile: string;
@@ -48,6 +51,8 @@ export class OciSandbox implements Sandbox {
   #initPid: number | null = null;
   #started = false;
   #killed = false;
+  /** Why it has no guest; null: it may have. */
+  #refusal: string | null = null;
   /** Without a cgroup: what was killed, and when each was started. Whose runtime is gone, nobody's tree has it. */
   readonly #dying = new Map<number, ReturnType<typeof startOf>>();
   #closed: Promise<void> | null = null;
@@ -73,8 +78,13 @@ export class OciSandbox implements Sandbox {
     const status = child.stdio[3] as Duplex;
     status.on("error", () => {});
     status.once("data", () => {
+      if (!this.#killed) this.#enterCgroup();
+      if (this.#killed) {
+        // Then there is no guest.
+        status.destroy();
+        return;
+      }
       started();
-      this.#enterCgroup();
       status.write("go\n");
     });
     if (child.pid !== undefined) {
@@ -145,7 +155,8 @@ export class OciSandbox implements Sandbox {
 
   #judge(code: number | null, signal: string | null, complaint: string): Ending {
     const said = this.#runtimeComplaint();
-    const failed = signal !== null || (said !== null && !this.#started);
+    if (this.#refusal !== null) return { ...NOTHING, runtimeError: this.#refusal };
+    const failed = signal !== null || (!this.#started && (said !== null || this.#parts.tellsStart));
     if (this.#killed || this.#parts.meter.outOfMemory()) {
       const how = code === null || failed ? null : { ...NOTHING, ...endOfStatus(code) };
       return how?.signal === null
@@ -211,8 +222,9 @@ export class OciSandbox implements Sandbox {
         for (const pid of pids) writeControl(file, pid);
         this.#initPid = pids[0] ?? null;
       }
-    } catch {
+    } catch (error) {
       // Without limits it may not run.
+      this.#refusal = `the container cannot be put into its cgroup: ${messageOf(error)}`;
       this.signal("kill");
     }
   }
