@@ -42,3 +42,13 @@ test("a guest finds the SDK's modules in the file that was made of them", async 
 test("a file that was made for another place is not used: its code would name files that are not there", async () => {
   assert.match(await guestOf(() => "/elsewhere"), /No module named 'whiskers'/u);
 });
+
+test("those who make it at the same time do not get in each other's way", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "whiskers-test-"));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  mkdirSync(join(folder, "whiskers/__pycache__"), { recursive: true });
+  writeFileSync(join(folder, `whiskers/__pycache__/log.${cacheTag}.pyc`), Buffer.alloc(1_000_000));
+  await Promise.all(Array.from({ length: 8 }, () => writeBundle(folder, cacheTag)));
+});

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile, readdir, rename, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
@@ -29,7 +30,7 @@ export async function writeBundle(folder: string, cacheTag: string, place = PYTH
   if (modules.length === 0) return;
   const index = modules.map(({ name, code }) => `${name} ${code.length}`).join(",");
   const target = path.join(folder, `bundle.${cacheTag}`);
-  const draft = `${target}.${process.pid}`;
+  const draft = `${target}.${randomUUID()}`;
   const head = Buffer.from(`${place}\n${index}\n`);
   await writeFile(draft, Buffer.concat([head, ...modules.map(({ code }) => code)]), { mode: 0o644 });
   await rename(draft, target);
