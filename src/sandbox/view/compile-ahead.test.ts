@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -43,4 +44,38 @@ test("I17 what the interpreter of a root compiled is for that root alone", async
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("what cannot be copied runs as it is, and nothing of the copy stays", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "whiskers-test-"));
+  t.after(() => {
+    spawnSync("umount", ["--lazy", join(folder, "compiled")]);
+    rmSync(folder, { recursive: true });
+  });
+  const code = join(folder, "code");
+  mkdirSync(code);
+  writeFileSync(join(code, "code.py"), "X = 1\n");
+  // A disk without room for all of it, for whoever writes there.
+  mkdirSync(join(folder, "compiled"));
+  const { status, stderr } = spawnSync("mount", [
+    "-t",
+    "tmpfs",
+    "-o",
+    "size=16k",
+    "whiskers-test",
+    join(folder, "compiled"),
+  ]);
+  if (status !== 0) {
+    t.skip(`no mount: ${String(stderr)}`);
+    return;
+  }
+  writeFileSync(join(code, "big.py"), Buffer.alloc(64 * 1024));
+  const copy = await compilePython({ folder: code, digest: "sha256:aa" }, "/whiskers/package", {
+    python: PYTHON,
+    root: null,
+    entries: [],
+    host: hostThatCompilesTo(folder, "compiled"),
+  });
+  assert.equal(copy, code);
+  assert.deepEqual(readdirSync(join(folder, "compiled")), []);
 });

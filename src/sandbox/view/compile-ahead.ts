@@ -1,11 +1,12 @@
-import { randomUUID } from "node:crypto";
-import { cp, lstat, readdir, stat, writeFile } from "node:fs/promises";
+import { cp, lstat, readdir, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
 import { DEFAULT_LIMITS } from "../../domain/limits.ts";
 import type { Package, Root } from "../../domain/package.ts";
+import { codeOf } from "../../domain/unknown.ts";
 import { guestCommand } from "../guest-command.ts";
 import type { Python } from "../interpreters.ts";
+import { newDraftName } from "./drafts.ts";
 import { readToEnd } from "./read-to-end.ts";
 import { makeFolder } from "./make-folder.ts";
 import { writeBundle } from "./sdk-bundle.ts";
@@ -39,13 +40,27 @@ export async function compilePython(
   const argv = [python.executable, "-I", "-S", "-c", COMPILE, inside];
   const printed = await runToEnd({ argv, env: { PYTHONHASHSEED: "0" } }, entries, host);
   if (printed === null) return folder;
-  const draft = path.join(host.stateDirectory, "compiled", `.${name}-${randomUUID()}`);
-  await makeFolder(path.dirname(draft));
-  await cp(folder, draft, { recursive: true, verbatimSymlinks: true });
-  for (const { file, content } of printed) await putCompiled(draft, file, content, python.cacheTag);
-  if (inside === INSIDE.sdk) await writeBundle(path.join(draft, "python"), python.cacheTag);
-  await putInPlace(draft, copy);
-  return copy;
+  const made = await makeWhole(copy, async (draft) => {
+    await cp(folder, draft, { recursive: true, verbatimSymlinks: true });
+    for (const { file, content } of printed) await putCompiled(draft, file, content, python.cacheTag);
+    if (inside === INSIDE.sdk) await writeBundle(path.join(draft, "python"), python.cacheTag);
+  });
+  return made ? copy : folder;
+}
+
+/** @returns whether it could be made: a full disk is no reason to run nothing, and gets back what was written of it */
+async function makeWhole(copy: string, make: (draft: string) => Promise<void>): Promise<boolean> {
+  const draft = path.join(path.dirname(copy), `.${path.basename(copy)}-${newDraftName()}`);
+  try {
+    await makeFolder(path.dirname(copy));
+    await make(draft);
+    await putInPlace(draft, copy);
+    return true;
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    if (codeOf(error) === null) throw error;
+    return false;
+  }
 }
 
 export interface CompileOptions {
@@ -137,16 +152,15 @@ export async function compileJavaScriptSdk(
     host,
   );
   if (printed === null || printed.length === 0) return null;
-  const draft = path.join(host.stateDirectory, "compiled", `.${name}-${randomUUID()}`);
-  await makeFolder(path.join(host.stateDirectory, "compiled"));
-  await makeFolder(draft);
-  for (const { file, content } of printed) {
-    if (!/^[\w.-]+\/[\w.-]+$/u.test(file) || file.includes("..")) continue;
-    await makeFolder(path.join(draft, path.dirname(file)));
-    await writeFile(path.join(draft, file), content, { mode: 0o644 });
-  }
-  await putInPlace(draft, copy);
-  return copy;
+  const made = await makeWhole(copy, async (draft) => {
+    await makeFolder(draft);
+    for (const { file, content } of printed) {
+      if (!/^[\w.-]+\/[\w.-]+$/u.test(file) || file.includes("..")) continue;
+      await makeFolder(path.join(draft, path.dirname(file)));
+      await writeFile(path.join(draft, file), content, { mode: 0o644 });
+    }
+  });
+  return made ? copy : null;
 }
 
 const NO_MANIFEST = {

@@ -27,14 +27,20 @@ export async function copySdk(sdkFolder: string, stateDirectory: string, draftNa
   const copy = path.join(stateDirectory, `sdk-${hash.digest("hex").slice(0, 16)}`);
   if (await exists(copy)) return copy;
   const draft = path.join(stateDirectory, `.sdk-${draftName}`);
-  await makeFolder(draft);
-  for (const file of files) {
-    const target = path.join(draft, file);
-    for (const folder of foldersOf(file)) await makeFolder(path.join(draft, folder));
-    await copyFile(path.join(sdkFolder, file), target);
-    await chmod(target, 0o644);
+  try {
+    await makeFolder(draft);
+    for (const file of files) {
+      const target = path.join(draft, file);
+      for (const folder of foldersOf(file)) await makeFolder(path.join(draft, folder));
+      await copyFile(path.join(sdkFolder, file), target);
+      await chmod(target, 0o644);
+    }
+    await putInPlace(draft, copy);
+  } catch (error) {
+    // The disk may be full, and this is tried again and again.
+    await rm(draft, { recursive: true, force: true });
+    throw error;
   }
-  await putInPlace(draft, copy);
   return copy;
 }
 

@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import path from "node:path/posix";
 
 import { codeOf } from "../../domain/unknown.ts";
+import { newDraftName } from "./drafts.ts";
 import type { Entry } from "./view.ts";
 
 /**
@@ -19,7 +20,7 @@ export async function makeSkeleton(
 ): Promise<string> {
   const root = skeletonOf(roots, entries, folders, files);
   if (await exists(root)) return root;
-  const draft = `${root}.${randomUUID()}`;
+  const draft = `${root}.${newDraftName()}`;
   await makeFolder(draft, draft);
   for (const folder of folders) await makeFolder(draft, path.join(draft, folder));
   for (const entry of entries) {

@@ -9,6 +9,7 @@ import type { ContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import { sandboxNamePrefix } from "../../cgroup/owner.ts";
 import type { Python } from "../../interpreters.ts";
 import { containerFilter } from "../../seccomp/container-filter.ts";
+import { newDraftName, removeStaleDrafts } from "../../view/drafts.ts";
 import { makeEtcFolder } from "../../view/etc-folder.ts";
 import { copySdk } from "../../view/sdk-copy.ts";
 import { rememberPythons } from "../../view/remember-pythons.ts";
@@ -114,6 +115,7 @@ async function examine(engine: Engine, options: DockerOptions): Promise<SetUp> {
   if ("reason" in about) return { available: false, ...about };
   await mkdir(options.stateDirectory, { recursive: true });
   const stuck = await reap(engine, options.stateDirectory);
+  await removeStaleDrafts(options.stateDirectory);
   const base = await baseOf(engine, about, options);
   let reason = "";
   for (const { sharesFiles, mode: initMode, needsOwnKernel } of WAYS) {
@@ -227,10 +229,10 @@ async function baseOf(engine: Engine, about: About, options: DockerOptions): Pro
     leftovers: new Leftovers(engine),
     stateDirectory,
     home: stateDirectory,
-    etcFolder: await makeEtcFolder(stateDirectory, `${process.pid}-${instance}`),
-    sdkFolder: await copySdk(options.sdkFolder, stateDirectory, `${process.pid}-${instance}`),
+    etcFolder: await makeEtcFolder(stateDirectory, newDraftName()),
+    sdkFolder: await copySdk(options.sdkFolder, stateDirectory, newDraftName()),
     searchPath,
-    seccomp: await seccompProfile(about, stateDirectory, `${process.pid}-${instance}`),
+    seccomp: await seccompProfile(about, stateDirectory, newDraftName()),
     protections: [],
     advice: [],
     findPython: rememberPythons(searchPath),

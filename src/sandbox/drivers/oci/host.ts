@@ -9,6 +9,7 @@ import { openCgroups } from "../../cgroup/open-cgroups.ts";
 import { sandboxNamePrefix } from "../../cgroup/owner.ts";
 import type { Sandbox } from "../../driver.ts";
 import { findAll } from "../../interpreters.ts";
+import { newDraftName, removeStaleDrafts } from "../../view/drafts.ts";
 import { makeEtcFolder } from "../../view/etc-folder.ts";
 import { makeFolder } from "../../view/make-folder.ts";
 import { rememberPythons } from "../../view/remember-pythons.ts";
@@ -70,8 +71,9 @@ export async function findBase(options: OciOptions): Promise<OciBase> {
   };
   for (const folder of Object.values(folders)) await makeFolder(folder);
   await reap(folders);
+  await removeStaleDrafts(stateDirectory);
   const instance = randomBytes(4).readUInt32BE() % 1_000_000;
-  const draftName = `${process.pid}-${instance}`;
+  const draftName = newDraftName();
   const prefix = sandboxNamePrefix();
   let count = 0;
   return {

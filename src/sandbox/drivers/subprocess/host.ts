@@ -10,6 +10,7 @@ import { openCgroups } from "../../cgroup/open-cgroups.ts";
 import { isStaleSandbox, sandboxNamePrefix } from "../../cgroup/owner.ts";
 import { findAll } from "../../interpreters.ts";
 import type { Python } from "../../interpreters.ts";
+import { newDraftName, removeStaleDrafts } from "../../view/drafts.ts";
 import { rememberPythons } from "../../view/remember-pythons.ts";
 import { writeFilterFile } from "../../seccomp/filter-file.ts";
 import { findBubblewrap } from "./bubblewrap.ts";
@@ -96,6 +97,7 @@ type Base = Omit<Host, "variant" | "protections" | "advice">;
 
 async function findBase(options: SubprocessOptions): Promise<Base> {
   await mkdir(options.stateDirectory, { recursive: true });
+  await removeStaleDrafts(options.stateDirectory);
   const searchPath = options.searchPath ?? `${process.env["PATH"] ?? ""}:${USUAL_PATH}`;
   const cgroups = openCgroups();
   await cgroups?.reap(isStaleSandbox);
@@ -103,7 +105,7 @@ async function findBase(options: SubprocessOptions): Promise<Base> {
   const shell = shellThatCloses(inherited);
   // Drivers of one process do not get in each other's way.
   const instance = randomBytes(4).readUInt32BE() % 1_000_000;
-  const draftName = `${process.pid}-${instance}`;
+  const draftName = newDraftName();
   const prefix = sandboxNamePrefix();
   let count = 0;
   return {
