@@ -8,7 +8,7 @@ import { after, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { DEFAULT_LIMITS } from "../../src/domain/limits.ts";
-import type { Driver } from "../../src/sandbox/driver.ts";
+import type { Driver, Probe } from "../../src/sandbox/driver.ts";
 import { createDockerDriver } from "../../src/sandbox/drivers/docker/create-docker-driver.ts";
 import type { DockerSandbox } from "../../src/sandbox/drivers/docker/sandbox.ts";
 import { argumentsOf, cpuMsOf, listByArgument } from "../../src/sandbox/drivers/process-tree.ts";
@@ -100,6 +100,21 @@ describe("Podman", { skip: unavailable }, () => {
     const usedMs = cpuMsOf(podman.pid) - before;
     await sandbox.close();
     assert.ok(usedMs < IDLE_MAX_MS, `${usedMs} ms of processor time in a second`);
+  });
+
+  it("is refused with a runtime that it would not use, instead of giving less than was asked for", async () => {
+    const probeWith = (runtime: string): Promise<Probe> =>
+      createDockerDriver({
+        stateDirectory,
+        sdkFolder: path.resolve(import.meta.dirname, "../../sdk"),
+        host: `unix://${podman?.socket ?? "/nonexistent"}`,
+        runtime,
+      }).probe();
+    const other = await probeWith("runsc");
+    assert.ok(!other.available);
+    assert.match(other.reason, /was to have the runtime runsc, and got runc/u);
+    const own = await probeWith("runc");
+    assert.ok(own.available, JSON.stringify(own));
   });
 
   it("lets a guest write to /tmp and /dev/shm alone, and see nothing of /sys", async () => {

@@ -58,7 +58,7 @@ function filterName({ sharesKernel }: Facts, { seccomp, version }: Host): string
   return seccomp === null ? "the engine's own list of system calls" : "an allow-list of system calls";
 }
 
-function adviceFor(facts: Facts, about: About, { sharesFiles }: Host): readonly string[] {
+function adviceFor(facts: Facts, about: About, { sharesFiles, isPodman }: Host): readonly string[] {
   const advice: string[] = [];
   if (!sharesFiles)
     advice.push(
@@ -68,7 +68,11 @@ function adviceFor(facts: Facts, about: About, { sharesFiles }: Host): readonly 
     advice.push(
       "this user's engine has no control groups: memory is limited by a watchdog, CPU time not at all; it needs version 2 of them, and `Delegate=yes`",
     );
-  if (facts.sharesKernel) {
+  if (facts.sharesKernel && isPodman) {
+    advice.push(
+      "guests share this machine's kernel: Podman uses one runtime for all of them, the one that its service was started with (`podman --runtime`)",
+    );
+  } else if (facts.sharesKernel) {
     const stronger = about.runtimes.filter((name) => /runsc|kata/u.test(name));
     advice.push(
       stronger.length > 0

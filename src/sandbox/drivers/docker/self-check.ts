@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readlinkSync } from "node:fs";
 import { release } from "node:os";
+import path from "node:path/posix";
 
 import { DEFAULT_LIMITS } from "../../../domain/limits.ts";
-import { messageOf } from "../../../domain/unknown.ts";
+import { isObject, messageOf } from "../../../domain/unknown.ts";
 import { findContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import type { ContainerCgroups } from "../../cgroup/find-container-cgroups.ts";
 import { readUntilEnd } from "../../view/self-check.ts";
@@ -73,6 +74,12 @@ export async function selfCheck(host: Host): Promise<SelfCheck> {
     const said = await readUntilEnd(sandbox, once(sandbox.output, "end"), DEADLINE_MS);
     if (said === null) return { works: false, reason: await whyItEnded(sandbox) };
     if (!said.includes(`given ${given}\n`)) return { works: false, reason: "a guest does not see its files" };
+    const other = await otherRuntime(sandbox, host);
+    if (other !== null)
+      return {
+        works: false,
+        reason: `a container was to have the runtime ${host.runtime}, and got ${other}`,
+      };
     const seen = await outside(sandbox, host);
     if (seen === null && !host.limits.has("memory"))
       return { works: false, reason: "it limits no memory, and what it runs cannot be seen from here" };
@@ -121,6 +128,17 @@ async function whyItEnded(sandbox: DockerSandbox): Promise<string> {
   sandbox.signal("kill");
   const { runtimeError, exitCode, signal } = await sandbox.ended;
   return runtimeError ?? `a trivial guest did not work (${signal ?? `status ${exitCode}`})`;
+}
+
+/** Podman passes over what Docker's API says of it, and uses its own. Null: it is the one that was asked for. */
+async function otherRuntime(
+  { container }: DockerSandbox,
+  { engine, isPodman, runtime }: Host,
+): Promise<string | null> {
+  if (!isPodman || runtime === null) return null;
+  const answer = await engine.ask("GET", `/libpod/containers/${container}/json`);
+  const used = isObject(answer) ? String(answer["OCIRuntime"]) : "";
+  return path.basename(used) === runtime ? null : used;
 }
 
 /** What we can see of it from outside. */
