@@ -95,6 +95,27 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
     await sandbox.close();
   });
 
+  it("guests of two drivers of one process share no user, whose processes the kernel counts together", async () => {
+    const crowd = 'i=0; while [ $i -lt 40 ]; do sleep 4711 & i=$((i+1)); done; echo "$i"; wait';
+    const first = driver;
+    const sandboxes: Sandbox[] = [];
+    try {
+      for (const one of [first, driverAt(engine.socket, { runtime: "runc" })]) {
+        driver = one;
+        const sandbox = await open(crowd);
+        sandboxes.push(sandbox);
+        const said = await Promise.race([
+          once(sandbox.output, "data").then(([chunk]) => String(chunk)),
+          sandbox.ended.then((ending) => `ended: ${JSON.stringify(ending)}`),
+        ]);
+        assert.equal(said, "40\n");
+      }
+    } finally {
+      driver = first;
+      for (const sandbox of sandboxes) await sandbox.close();
+    }
+  });
+
   it("makes an image again that somebody has removed", async () => {
     await works();
     const images = await docker.ask("GET", "/images/json", { query: { all: "1" } });

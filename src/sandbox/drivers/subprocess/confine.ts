@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 import type { Limits } from "../../../domain/limits.ts";
@@ -85,12 +86,15 @@ function script({
 
 /** Lowest of the users and groups that sandboxes get when we are root: above those of people, services and containers. */
 const FIRST_ID = 2_000_000_000;
-const IDS_PER_PROCESS = 256;
+const IDS_PER_DRIVER = 256;
 const ALL_IDS = 4_294_967_294;
+/** Bubblewrap takes no higher ones: 2^31 - 1. */
+const LAST_ID = 2_147_483_647;
 
 /**
- * Gives each living sandbox of this process a user of its own, so that not even a kernel that forgets its
- * namespaces lets one signal or count the processes of another. Null: we are not root.
+ * Gives each living sandbox a user of its own, so that not even a kernel that forgets its namespaces lets one signal or
+ * count the processes of another. Which ones is drawn by lot: a process has several drivers, and processes of several
+ * containers have the same pid. Null: we are not root.
  */
 export class SandboxIds {
   readonly #first: number | null;
@@ -107,14 +111,14 @@ export class SandboxIds {
 
   take(): number | null {
     if (this.#first === null) return null;
-    for (let slot = 0; slot < IDS_PER_PROCESS; slot += 1) {
+    for (let slot = 0; slot < IDS_PER_DRIVER; slot += 1) {
       const id = this.#first + slot;
       if (this.#taken.has(id)) continue;
       this.#taken.add(id);
       return id;
     }
     // More than that at once share the last.
-    return this.#first + IDS_PER_PROCESS - 1;
+    return this.#first + IDS_PER_DRIVER - 1;
   }
 
   release(id: number | null): void {
@@ -131,12 +135,12 @@ export function toolId(): number | null {
 
 function firstId(): number | null {
   if (process.geteuid?.() !== 0) return null;
-  const wanted = FIRST_ID + process.pid * IDS_PER_PROCESS;
   // In a container with user ids of its own there may be only some: the last of them are used least.
   const mapped = mappedIds();
-  if (mapped >= ALL_IDS) return wanted;
-  const blocks = Math.max(1, Math.floor(mapped / 2 / IDS_PER_PROCESS));
-  return Math.max(1, mapped - IDS_PER_PROCESS * (1 + (process.pid % blocks)));
+  if (mapped >= ALL_IDS)
+    return FIRST_ID + randomInt(Math.floor((LAST_ID - FIRST_ID) / IDS_PER_DRIVER)) * IDS_PER_DRIVER;
+  const blocks = Math.max(1, Math.floor(mapped / 2 / IDS_PER_DRIVER));
+  return Math.max(1, mapped - IDS_PER_DRIVER * (1 + randomInt(blocks)));
 }
 
 /** Ids from 0 on that exist here; user_namespaces(7). */
