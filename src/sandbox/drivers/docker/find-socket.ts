@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 
 /** Docker's, the rootless one's, Podman's, and the rootless one's of that. */
 const USUAL_SOCKETS = [
@@ -9,14 +9,29 @@ const USUAL_SOCKETS = [
 ];
 
 /**
- * The socket of an address as DOCKER_HOST has it; of null: the first of the usual ones that is there, or would be.
+ * The socket of an address as DOCKER_HOST has it; of null: the first of the usual ones that this user may use, else that is
+ * there, or would be: where root has an engine, a user may have one without rights beside it.
  * @returns null: it is an address of another kind
  */
-export function findSocket(host: string | null, env: NodeJS.ProcessEnv): string | null {
+export function findSocket(
+  host: string | null,
+  env: NodeJS.ProcessEnv,
+  usual: readonly string[] = USUAL_SOCKETS,
+): string | null {
   if (host !== null) return host.startsWith("unix:///") ? host.slice("unix://".length) : null;
   const runtimeFolder = env["XDG_RUNTIME_DIR"] ?? "/nonexistent";
-  const sockets = USUAL_SOCKETS.map((socket) => socket.replace("$XDG_RUNTIME_DIR", runtimeFolder));
-  return sockets.find(isSocket) ?? sockets[0] ?? null;
+  const sockets = usual.map((socket) => socket.replace("$XDG_RUNTIME_DIR", runtimeFolder));
+  const there = sockets.filter(isSocket);
+  return there.find(isForUs) ?? there[0] ?? sockets[0] ?? null;
+}
+
+function isForUs(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isSocket(file: string): boolean {
