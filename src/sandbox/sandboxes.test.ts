@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 
 import { DEFAULT_LIMITS } from "../domain/limits.ts";
 import type { Driver, Probe } from "./driver.ts";
@@ -164,4 +165,50 @@ void test("sandboxes opened ahead are used by the runs that follow", async () =>
   assert.equal(all.sandboxes.idle.count, 2);
   await all.sandboxes.close();
   assert.equal(rig.driver.livingIds.size, 0);
+});
+
+void test("what did not work when it was tried first is tried again, and not for every run", async () => {
+  await using rig = openRig();
+  let tried = 0;
+  let answer: Probe = DOWN;
+  const late: Driver = {
+    ...rig.driver,
+    name: "late",
+    probe: () => {
+      tried += 1;
+      return Promise.resolve(answer);
+    },
+  };
+  const request = { meta: META, raws: [rig.raw("x")] };
+  for (const runtime of ["late", "auto"]) {
+    for (const [probeAgainMs, works] of [
+      [0, true],
+      [undefined, false],
+    ] as const) {
+      tried = 0;
+      answer = DOWN;
+      const sandboxes = openSandboxes({
+        drivers: [late],
+        ...(probeAgainMs === undefined ? {} : { probeAgainMs }),
+      });
+      const run = () => sandboxes.run(FORKS, { runtime }, request, new CollectingSink(), NEVER);
+      await assert.rejects(run(), { code: "runtime-unavailable" });
+      answer = WORKS;
+      const runs = (): Promise<boolean> =>
+        run().then(
+          ({ outcome }) => outcome.status === "succeeded",
+          () => false,
+        );
+      let succeeded = false;
+      for (let tries = 0; tries < 1000 && !succeeded; tries += 1) {
+        succeeded = await runs();
+        await turn();
+      }
+      assert.equal(succeeded, works);
+      const once = tried;
+      await run().catch(() => {});
+      assert.equal(tried, once, "what is known is not tried again");
+      await sandboxes.close();
+    }
+  }
 });

@@ -10,6 +10,7 @@ import type { Driver, Prepared, Probe } from "./driver.ts";
 import { DriverVariants } from "./driver-variants.ts";
 import { DEFAULT_POOL_OPTIONS, openPool } from "./pool.ts";
 import type { Pool, PoolOptions } from "./pool.ts";
+import { Probes } from "./probes.ts";
 import type { RecordSink } from "./record-sink.ts";
 import { checkState, strongestWarm } from "./state-policy.ts";
 
@@ -21,6 +22,8 @@ export interface SandboxesOptions extends Partial<PoolOptions> {
   readonly drivers: readonly Driver[];
   /** The runtime `driver:variant`, opened when it is first asked for; null: there is none. */
   readonly openVariant?: (driver: string, variant: string) => Driver | null;
+  /** As of `Probes`. */
+  readonly probeAgainMs?: number;
 }
 
 export interface RunOptions {
@@ -71,7 +74,7 @@ export interface Sandboxes {
   describe(pkg: Package, options: RunOptions): Promise<RunDescription>;
   /** Opens up to `count` sandboxes ahead; returns how many of this kind are idle. @throws as `run` */
   warm(pkg: Package, options: RunOptions, count: number, signal: AbortSignal): Promise<number>;
-  /** Every runtime and whether it works here. Tried once, then remembered. */
+  /** Every runtime and whether it works here, as it was when it was tried. */
   probe(): Promise<readonly { readonly driver: Driver; readonly probe: Probe }[]>;
   readonly idle: { readonly count: number; readonly memoryBytes: number };
   /** Cancels the runs that are under way, ends every sandbox, waits for both. Idempotent. */
@@ -86,13 +89,14 @@ class PooledSandboxes implements Sandboxes {
   readonly #drivers: readonly Driver[];
   readonly #variants: DriverVariants;
   readonly #pool: Pool;
-  readonly #probes = new Map<Driver, Promise<Probe>>();
+  readonly #probes: Probes;
   readonly #prepared = new WeakMap<Package, Map<Driver, Promise<Prepared>>>();
   /** Digests of packages whose guest said that it cannot fork. */
   readonly #cannotFork = new Set<string>();
 
-  constructor({ drivers, openVariant, ...pool }: SandboxesOptions) {
+  constructor({ drivers, openVariant, probeAgainMs, ...pool }: SandboxesOptions) {
     this.#drivers = drivers;
+    this.#probes = new Probes(probeAgainMs);
     this.#variants = new DriverVariants(openVariant);
     this.#pool = openPool({ ...DEFAULT_POOL_OPTIONS, ...pool });
   }
@@ -129,7 +133,9 @@ class PooledSandboxes implements Sandboxes {
   }
 
   probe(): ReturnType<Sandboxes["probe"]> {
-    return Promise.all(this.#drivers.map(async (driver) => ({ driver, probe: await this.#probe(driver) })));
+    return Promise.all(
+      this.#drivers.map(async (driver) => ({ driver, probe: await this.#probes.of(driver) })),
+    );
   }
 
   async close(): Promise<void> {
@@ -194,14 +200,17 @@ class PooledSandboxes implements Sandboxes {
   }
 
   async #chooseFirst(pkg: Package, suits: (driver: Driver) => boolean, what: string): Promise<Driver> {
-    const reasons: string[] = [];
-    for (const driver of this.#drivers) {
-      if (!driver.capabilities.isolates || cannotRun(driver, pkg) !== null) continue;
-      const probe = await this.#probe(driver);
-      // A driver may know only by trying what it can do here.
-      if (probe.available && suits(driver) && cannotRun(driver, pkg) === null) return driver;
-      if (probe.available) continue;
-      reasons.push(`${driver.name}: ${probe.reason}`);
+    let reasons: string[] = [];
+    // What did not work is tried again only where nothing else will do.
+    for (const ask of ["of", "ofNow"] as const) {
+      reasons = [];
+      for (const driver of this.#drivers) {
+        if (!driver.capabilities.isolates || cannotRun(driver, pkg) !== null) continue;
+        const probe = await this.#probes[ask](driver);
+        // A driver may know only by trying what it can do here.
+        if (probe.available && suits(driver) && cannotRun(driver, pkg) === null) return driver;
+        if (!probe.available) reasons.push(`${driver.name}: ${probe.reason}`);
+      }
     }
     const why = reasons.length === 0 ? "none is built in" : reasons.join("; ");
     const on = pkg.root === null ? "" : ` on the root ${pkg.root.name}`;
@@ -218,7 +227,7 @@ class PooledSandboxes implements Sandboxes {
         `there is no runtime \`${name}\`; there are: auto, strongest, own-kernel, ${names}`,
       );
     }
-    const probe = await this.#probe(driver);
+    const probe = await this.#probes.ofNow(driver);
     if (!probe.available) {
       throw new WhiskersError(
         "runtime-unavailable",
@@ -229,15 +238,6 @@ class PooledSandboxes implements Sandboxes {
     if (refusal !== null)
       throw new WhiskersError("runtime-unavailable", `the runtime \`${name}\` ${refusal}`);
     return driver;
-  }
-
-  #probe(driver: Driver): Promise<Probe> {
-    let probe = this.#probes.get(driver);
-    if (probe === undefined) {
-      probe = driver.probe();
-      this.#probes.set(driver, probe);
-    }
-    return probe;
   }
 
   #prepare(driver: Driver, pkg: Package): Promise<Prepared> {
