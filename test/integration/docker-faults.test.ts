@@ -82,6 +82,22 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
     assert.match(answer.reason, /tcp:\/\/elsewhere:2375.*only Unix sockets/u);
   });
 
+  it("works when what was missing is there, whatever it failed of before", async () => {
+    const taken = path.join(folder, "taken");
+    writeFileSync(taken, "");
+    const late = createDockerDriver({
+      stateDirectory: path.join(taken, "state"),
+      sdkFolder: SDK_FOLDER,
+      host: `unix://${engine.socket}`,
+    });
+    const failed = await late.probe();
+    assert.ok(!failed.available);
+    assert.match(failed.reason, /ENOTDIR/u);
+    rmSync(taken);
+    const probe = await late.probe();
+    assert.ok(probe.available, JSON.stringify(probe));
+  });
+
   it("a limit of more processors than the engine has is no reason to refuse a run", async () => {
     const sandbox = await open("exit 3", { cpus: 64 });
     assert.equal((await sandbox.ended).exitCode, 3);

@@ -3,6 +3,7 @@ import { messageOf } from "../../../domain/unknown.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Capabilities, Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
 import { prepareOnce } from "../prepare-once.ts";
+import { rememberAvailable } from "../remember-available.ts";
 import { INIT_MODES } from "./init.ts";
 import { setUp } from "./host.ts";
 import type { Host, SetUp } from "./host.ts";
@@ -38,7 +39,7 @@ class DockerDriver implements Driver {
   readonly name: string;
   readonly #options: DockerOptions;
   readonly #prepareOnce = prepareOnce<PreparedPackage>();
-  #found: Promise<SetUp> | null = null;
+  readonly #found: () => Promise<SetUp>;
   /** Known once it has been tried. */
   #ownKernel = false;
   #fork = true;
@@ -47,6 +48,7 @@ class DockerDriver implements Driver {
 
   constructor(options: DockerOptions) {
     this.#options = options;
+    this.#found = rememberAvailable(() => setUp(options));
     this.name = options.name ?? "docker";
   }
 
@@ -89,10 +91,8 @@ class DockerDriver implements Driver {
     throw new WhiskersError("runtime-unavailable", `${this.name}: ${found.reason}. ${found.remedy}`);
   }
 
-  /** An engine that is not there may be started later. */
   async #setUp(): Promise<SetUp> {
-    this.#found ??= setUp(this.#options);
-    const found = await this.#found;
+    const found = await this.#found();
     if (found.available) {
       const { ownKernel, initMode, sharesFiles, limits } = found.host;
       this.#needsRoot = !sharesFiles;
@@ -100,7 +100,7 @@ class DockerDriver implements Driver {
       this.#memoryLimit = limits.has("memory");
       // Where nothing can hide from others of its user, a run could write to the stream of what it is forked from.
       this.#fork = initMode === INIT_MODES[0].mode;
-    } else this.#found = null;
+    }
     return found;
   }
 }
