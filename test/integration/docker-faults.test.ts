@@ -72,6 +72,13 @@ describe("the docker runtime when something fails", { skip: whyNoDockerEngine(),
     const runtime = await driverAt(engine.socket, { runtime: "nosuch" }).probe();
     assert.ok(!runtime.available);
     assert.match(runtime.reason, /no runtime nosuch; it has .*runc/u);
+    const shim = await driverAt(engine.socket, { runtime: "io.containerd.nosuch.v2" }).probe();
+    assert.ok(!shim.available);
+    assert.match(
+      shim.reason,
+      /cannot start a container: .*io\.containerd\.nosuch\.v2/u,
+      "the engine knows them",
+    );
     const remote = createDockerDriver({
       stateDirectory: path.join(folder, "state"),
       sdkFolder: SDK_FOLDER,

@@ -179,7 +179,9 @@ async function describeEngine(
   const podman = isPodman ? await askPodman(engine, HELLO_TIMEOUT_MS) : null;
   const runtimes = Object.keys(record(info["Runtimes"]));
   const used = runtime ?? textOr(info["DefaultRuntime"], "its own runtime");
-  if (runtime !== null && !isPodman && !runtimes.includes(runtime)) {
+  // A shim of containerd's is found by its name; an engine before 23 says that it does not do so.
+  const isShim = runtime?.startsWith("io.containerd.") === true;
+  if (runtime !== null && !isPodman && !isShim && !runtimes.includes(runtime)) {
     return {
       reason: `the engine has no runtime ${runtime}; it has ${runtimes.join(", ")}`,
       remedy: `Add it to \`runtimes\` in the engine's daemon.json, or choose one that it has: WHISKERS_DOCKER_RUNTIME.`,

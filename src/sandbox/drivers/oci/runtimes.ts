@@ -49,7 +49,10 @@ export function isOciRuntime(name: string): boolean {
 
 const MiB = 1024 * 1024;
 
-/** The runtime called `name`, a program or a path of one. Null: there is none. */
+/**
+ * The runtime called `name`, a program or a path of one. Null: there is none.
+ * @throws Error it does not say what it is, or has no such command line
+ */
 export async function findRuntime(name: string, searchPath: string): Promise<Runtime | null> {
   const [program] = path.isAbsolute(name)
     ? findAll(path.basename(name), path.dirname(name))
@@ -84,6 +87,10 @@ export async function findRuntime(name: string, searchPath: string): Promise<Run
         ownProcesses: 512,
       };
     case "kata":
+      if (Number.parseInt(number, 10) >= 2)
+        throw new Error(
+          `${version} cannot be started by its command line, which ended with version 1: use it by Docker's engine (docker:io.containerd.kata.v2)`,
+        );
       return {
         ...CONTAINER,
         kind,
