@@ -1,5 +1,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
+import { codeOf } from "../../domain/unknown.ts";
+
 /**
  * Names for the sandboxes of this process that tell, also after its death, whether it lives:
  * `whiskers-<pid namespace>-<pid>-<start>-<number>`. `start` tells it from a later process with its pid;
@@ -13,7 +15,17 @@ export function sandboxNamePrefix(): string {
 export function isStaleSandbox(name: string): boolean {
   const [, namespace, pid, start] = /^whiskers-(\d+)-(\d+)-(\d+)-\d+$/u.exec(name) ?? [];
   if (namespace === undefined || namespace !== pidNamespace()) return false;
-  return startOf(Number(pid)) !== start;
+  const found = startOf(Number(pid));
+  // /proc may hide the processes of other users (proc(5), hidepid): of these nothing is known but that they live.
+  return found === null ? !isThere(Number(pid)) : found !== start;
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) === "EPERM";
+  }
 }
 
 function pidNamespace(): string {
