@@ -5,8 +5,13 @@ import { Pool } from "undici";
 
 import { isObject, messageOf } from "../../../domain/unknown.ts";
 
-/** Every engine of Docker 20.10 (2020) or later speaks this version of its API, and Podman does since 3. */
-const API = "/v1.41";
+/**
+ * Engines of Docker 20.10 (2020) and later speak this version of its API, and Podman does since 3. Some (Docker 29.0) want a
+ * later one, and say which; nothing of what a driver needs is otherwise in that.
+ */
+const API = "1.41";
+/** How an engine says so, with status 400: moby, `versionError`. */
+const TOO_OLD = /client version \S+ is too old\. Minimum supported API version is (\d+\.\d+)/u;
 /** Podman's own, below /libpod. */
 const LIBPOD_API = "/v4.0.0";
 /** An answer that is larger is none that we asked for. */
@@ -43,6 +48,7 @@ export class EngineError extends Error {
 export class Engine {
   readonly socketPath: string;
   readonly #pool: Pool;
+  #api = API;
 
   constructor(socketPath: string) {
     this.socketPath = socketPath;
@@ -62,13 +68,31 @@ export class Engine {
     path: string,
     request: EngineRequest = {},
   ): Promise<unknown> {
+    const asked = this.#api;
+    try {
+      return await this.#ask(method, path, request);
+    } catch (error) {
+      this.#learn(error);
+      // An archive that was sent cannot be sent again.
+      if (this.#api === asked || request.tar !== undefined) throw error;
+      return this.#ask(method, path, request);
+    }
+  }
+
+  /** An engine may be replaced by a later one while this lives. */
+  #learn(error: unknown): void {
+    const [, wanted] = error instanceof EngineError ? (TOO_OLD.exec(error.message) ?? []) : [];
+    if (wanted !== undefined) this.#api = wanted;
+  }
+
+  async #ask(method: string, path: string, request: EngineRequest): Promise<unknown> {
     const { timeoutMs = TIMEOUT_MS, signal } = request;
     const limit = timeoutMs === Infinity ? [] : [AbortSignal.timeout(timeoutMs)];
     const signals = [...limit, ...(signal === undefined ? [] : [signal])];
     try {
       const answer = await this.#pool.request({
         method,
-        path: target(path, request.query),
+        path: this.#target(path, request.query),
         signal: signals.length === 0 ? null : AbortSignal.any(signals),
         // undici sends a request again by itself only when it changes nothing.
         ...bodyOf(request),
@@ -87,7 +111,7 @@ export class Engine {
     const wanted = (name: StreamName): string => (streams.includes(name) ? "1" : "0");
     const query = { stdin: wanted("stdin"), stdout: wanted("stdout"), stderr: wanted("stderr") };
     try {
-      return await this.#upgrade(target(path, { stream: "1", ...query }));
+      return await this.#upgrade(this.#target(path, { stream: "1", ...query }));
     } catch (error) {
       throw asEngineError(error, "POST", path);
     }
@@ -128,7 +152,7 @@ export class Engine {
   /** Lines of JSON for as long as the engine sends them. @throws EngineError */
   async *follow(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) {
     try {
-      const answer = await this.#pool.request({ method: "GET", path: target(path, query), signal });
+      const answer = await this.#pool.request({ method: "GET", path: this.#target(path, query), signal });
       if (answer.statusCode >= 300)
         throw new EngineError(answer.statusCode, complaintOf(await readText(answer.body)));
       let rest = "";
@@ -140,6 +164,12 @@ export class Engine {
     } catch (error) {
       throw asEngineError(error, "GET", path);
     }
+  }
+
+  #target(path: string, query: EngineRequest["query"] = {}): string {
+    const search = new URLSearchParams(query).toString();
+    const api = path.startsWith("/libpod/") ? LIBPOD_API : `/v${this.#api}`;
+    return `${api}${path}${search === "" ? "" : `?${search}`}`;
   }
 
   /** Cuts what is under way. */
@@ -155,12 +185,6 @@ async function refusalOf(answer: IncomingMessage): Promise<unknown> {
   } catch (error) {
     return error;
   }
-}
-
-function target(path: string, query: EngineRequest["query"] = {}): string {
-  const search = new URLSearchParams(query).toString();
-  const api = path.startsWith("/libpod/") ? LIBPOD_API : API;
-  return `${api}${path}${search === "" ? "" : `?${search}`}`;
 }
 
 function bodyOf({ json, tar }: EngineRequest): {
