@@ -122,10 +122,9 @@ export class EngineImages {
     try {
       if (image !== null) await this.#options.engine.ask("DELETE", `/images/${image.tag}`);
     } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      // Used by a container: later.
-      if (error.status === 409) return;
-      if (error.status !== 404) throw error;
+      if (!(error instanceof EngineError) || error.status === null) throw error;
+      // Used by a container, or the engine cannot: later. Nobody waits for it.
+      if (error.status !== 404) return;
     }
     await rm(record, { force: true });
   }
