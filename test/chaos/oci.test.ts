@@ -1,15 +1,20 @@
 /** Runners of containers killed by SIGKILL at any moment: the next one leaves nothing of theirs behind. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { globSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, globSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { saveResult } from "../../bench/save-result.ts";
+import { USUAL_PATH } from "../../src/domain/usual-path.ts";
 import { createOciDriver } from "../../src/sandbox/drivers/oci/create-oci-driver.ts";
+import { argumentsOf, isSameAlive, listTree, startOf } from "../../src/sandbox/drivers/process-tree.ts";
+import { eventually } from "../fixtures/eventually.ts";
+import { asNobody, NOBODY, othersMayRead } from "../fixtures/ordinary-user.ts";
 
 const KILLS = Number(process.env["WHISKERS_TEST_KILLS"] ?? 6);
 const SDK = path.resolve(import.meta.dirname, "../../sdk");
@@ -53,6 +58,56 @@ for (const runtime of ["runc", "runsc"]) {
       });
   });
 }
+
+function guestsOf({ pid = 0 }: ChildProcess): readonly number[] {
+  return listTree(pid).filter((one) => argumentsOf(one)[0] === "sleep");
+}
+
+const whyNotAsNobody =
+  process.geteuid?.() !== 0
+    ? "it becomes another user"
+    : !othersMayRead(SCRIPT) || !othersMayRead(process.execPath)
+      ? "the checkout lies where only root can read"
+      : false;
+
+it(
+  "nothing is left of an ordinary user's runner that was killed, who has no cgroups",
+  { skip: whyNotAsNobody },
+  async (t) => {
+    const stateDirectory = mkdtempSync(path.join(tmpdir(), "whiskers-reaper-"));
+    t.after(() => {
+      rmSync(stateDirectory, { recursive: true, force: true });
+    });
+    chownSync(stateDirectory, NOBODY, NOBODY);
+    const start = (what: string): ChildProcess => {
+      const node = [process.execPath, "--no-warnings", SCRIPT, stateDirectory, "runc", what];
+      const [program = "", ...args] = asNobody(node);
+      const env = { PATH: USUAL_PATH, HOME: "/nonexistent" };
+      return spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env });
+    };
+    const said = async (child: ChildProcess): Promise<string> =>
+      (await child.stdout?.toArray())?.join("") ?? "";
+    const before = await said(start("tidy"));
+    if (before !== "available\n") {
+      t.skip(before);
+      return;
+    }
+    const runner = start("hold");
+    await eventually("its guests are there", () => guestsOf(runner).length === 2);
+    const started = listTree(runner.pid ?? 0).map((pid) => [pid, startOf(pid)] as const);
+    runner.kill("SIGKILL");
+    await once(runner, "exit");
+    const living = (): readonly number[] =>
+      started.flatMap(([pid, at]) => (isSameAlive(pid, at) ? [pid] : []));
+    assert.notDeepEqual(living(), [], "the killed left something: else this shows nothing");
+    await said(start("tidy"));
+    try {
+      assert.deepEqual(living().map(argumentsOf), []);
+    } finally {
+      for (const pid of living()) process.kill(pid, "SIGKILL");
+    }
+  },
+);
 
 /** @returns its pid */
 async function runAndKill(stateDirectory: string, runtime: string, kill: number): Promise<number> {

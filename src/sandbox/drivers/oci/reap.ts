@@ -3,7 +3,7 @@ import path from "node:path/posix";
 
 import { removeEverywhere } from "../../cgroup/everywhere.ts";
 import { isStaleSandbox } from "../../cgroup/owner.ts";
-import { listByArgument } from "../process-tree.ts";
+import { listByArgument, listTree } from "../process-tree.ts";
 import { send } from "../signals.ts";
 
 /**
@@ -19,7 +19,8 @@ export async function reap(folders: { readonly bundles: string; readonly records
       if (isStaleSandbox(name)) names.add(name);
     }
   }
-  for (const name of names) for (const pid of listByArgument(name)) send(pid, "SIGKILL");
+  // The runtime has the name, and what it started has not: without a cgroup that is found by its descent alone.
+  for (const name of names) for (const pid of listByArgument(name).flatMap(listTree)) send(pid, "SIGKILL");
   await removeEverywhere(isStaleSandbox);
   for (const name of names) await removeFiles(folders, name);
 }
