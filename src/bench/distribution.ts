@@ -15,6 +15,9 @@ export interface Distribution {
 const RESAMPLES = 200;
 /** Of one round, at most: more make no difference to an interval that rounds decide. */
 const RESAMPLED_VALUES = 40;
+/** Of the normal distribution, and of Student's by degrees of freedom from one on: the quantile of 0.975. */
+const NORMAL_QUANTILE = 1.96;
+const STUDENT_QUANTILES = [12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23] as const;
 
 /**
  * Of values by rounds. The interval is bootstrapped, first over rounds and then over each round's values: a machine
@@ -32,9 +35,14 @@ export function distributionOf(rounds: readonly (readonly number[])[]): Distribu
     p50,
     p99: quantile(sorted, 0.99),
     spread: p50 === 0 ? 0 : (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / p50,
-    low: Math.min(low, p50),
-    high: Math.max(high, p50),
+    low: widened(p50, Math.min(low, p50), measured.length),
+    high: widened(p50, Math.max(high, p50), measured.length),
   };
+}
+
+/** By ratios: a time or a rate is never below 0. */
+function widened(p50: number, bound: number, rounds: number): number {
+  return p50 <= 0 ? bound : p50 * (bound / p50) ** wideningOf(rounds);
 }
 
 function intervalOfMedian(rounds: readonly (readonly number[])[]): readonly [number, number] {
@@ -50,11 +58,22 @@ function intervalOfMedian(rounds: readonly (readonly number[])[]): readonly [num
   return [quantile(medians, 0.025), quantile(medians, 0.975)];
 }
 
-/** @throws RangeError no values */
+/**
+ * How much wider the interval is than few rounds, drawn again and again, say by themselves: they lie closer together
+ * than all that there could be.
+ */
+function wideningOf(rounds: number): number {
+  if (rounds < 2) return 1;
+  const student = STUDENT_QUANTILES[rounds - 2] ?? NORMAL_QUANTILE;
+  return (student / NORMAL_QUANTILE) * Math.sqrt(rounds / (rounds - 1));
+}
+
+/** Between two values, in proportion: of an even number the median lies in the middle of two. @throws RangeError no values */
 function quantile(sorted: readonly number[], share: number): number {
-  const value = sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
-  if (value === undefined) throw new RangeError("a distribution of no values");
-  return value;
+  const place = share * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+  if (below === undefined || above === undefined) throw new RangeError("a distribution of no values");
+  return below + (above - below) * (place - Math.floor(place));
 }
 
 function ascending(a: number, b: number): number {
