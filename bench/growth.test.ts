@@ -25,4 +25,21 @@ suite("what grows with what", () => {
   test("one that is quadratic only when there is much bends", () => {
     assert.equal(fit((at) => 3 + at ** 2 / 1e8).verdict, "bends upwards at the end");
   });
+
+  test("one that is a third more from somewhere on is not flat, though its exponent is small", () => {
+    const { verdict, exponent } = fit((at) => (at < 1000 ? 3 : 4));
+    assert.ok(exponent < 0.06);
+    assert.notEqual(verdict, "flat");
+    assert.equal(fit((at) => 3 * at ** 0.045).verdict, "bends upwards");
+  });
+
+  test("one that falls first does not hide its rise", () => {
+    const costs = new Map([
+      [10, 12],
+      [100, 3],
+      [1000, 2],
+      [10_000, 2.45],
+    ]);
+    assert.equal(fit((at) => costs.get(at) ?? 0).verdict, "bends upwards");
+  });
 });

@@ -11,7 +11,7 @@ export interface Curve {
   readonly exponent: number;
   /** The same between the last two points alone. */
   readonly lastExponent: number;
-  readonly verdict: "flat" | "falls" | "grows" | "bends upwards at the end";
+  readonly verdict: "flat" | "falls" | "grows" | "bends upwards" | "bends upwards at the end";
 }
 
 /** Less is what a busy machine makes of two measurements of the same. */
@@ -19,18 +19,31 @@ const FLAT_EXPONENT = 0.05;
 /** Between two points that lie close, noise makes more of one. */
 const BEND_EXPONENT = 0.1;
 
+/** Of two points that are the same but for noise, however far apart, the later one costs no more than so many times the earlier. */
+const MOST_RISE = 1.2;
+
 /** By least squares of the logarithms. Points are in rising order, at least two. */
 export function fitCurve(name: string, per: Curve["per"], points: Curve["points"]): Curve {
   const exponent = slopeOf(points);
   const lastExponent = slopeOf(points.slice(-2));
-  return { name, per, points, exponent, lastExponent, verdict: verdictOf(exponent, lastExponent) };
+  const verdict = verdictOf(exponent, lastExponent, highestRiseOf(points));
+  return { name, per, points, exponent, lastExponent, verdict };
 }
 
-function verdictOf(exponent: number, lastExponent: number): Curve["verdict"] {
+function verdictOf(exponent: number, lastExponent: number, rise: number): Curve["verdict"] {
   if (lastExponent > BEND_EXPONENT && lastExponent > exponent + FLAT_EXPONENT)
     return "bends upwards at the end";
-  if (Math.abs(exponent) <= FLAT_EXPONENT) return "flat";
-  return exponent < 0 ? "falls" : "grows";
+  if (exponent > FLAT_EXPONENT) return "grows";
+  // The exponent of many decades is small for what is half as much again, and a fall before it hides a rise.
+  if (rise > MOST_RISE) return "bends upwards";
+  return exponent < -FLAT_EXPONENT ? "falls" : "flat";
+}
+
+/** Of any point to a later one. */
+function highestRiseOf(points: Curve["points"]): number {
+  return Math.max(
+    ...points.flatMap((earlier, index) => points.slice(index).map((later) => later.cpuMs / earlier.cpuMs)),
+  );
 }
 
 function slopeOf(points: Curve["points"]): number {

@@ -72,7 +72,10 @@ suite("figures in documents", () => {
       if (label === undefined) continue;
       const words = label.replaceAll(/[^\w]+/gu, "-").replaceAll(/^-|-$/gu, "");
       const [measured = ""] = place.replace("curve-", "").split(".");
-      assert.ok(`${words}-`.startsWith(`${measured.replace(/-python$/u, "")}-`), `${document}:${line}: ${place}`);
+      assert.ok(
+        `${words}-`.startsWith(`${measured.replace(/-python$/u, "")}-`),
+        `${document}:${line}: ${place}`,
+      );
     }
   });
 
@@ -80,7 +83,9 @@ suite("figures in documents", () => {
     const newest = files.toSorted().findLast((name) => name.endsWith("-runs.json"));
     assert.ok(newest !== undefined);
     const { machine, date, measurements } = readResultFile(newest);
-    const rows = Object.values(measurements).filter((row): row is BenchTable["rows"][number] => "runMs" in row);
+    const rows = Object.values(measurements).filter(
+      (row): row is BenchTable["rows"][number] => "runMs" in row,
+    );
     const chart = readFileSync(CHART, "utf8");
     const shown = [...chart.matchAll(/class="label"[^>]*>([^<]*) <tspan class="quiet">([^<]*)</gu)].flatMap(
       ([, runtime, how]) =>
@@ -100,7 +105,11 @@ suite("figures in documents", () => {
       const docker = findRow(rows, DOCKER_RUN);
       assert.ok(docker !== undefined, name);
       for (const { runtime, how, language, runMs, timesFaster } of rows)
-        assert.equal(timesFaster.thanDockerRun, docker.runMs.p50 / runMs.p50, `${runtime} ${how} ${language}`);
+        assert.equal(
+          timesFaster.thanDockerRun,
+          docker.runMs.p50 / runMs.p50,
+          `${runtime} ${how} ${language}`,
+        );
     }
   });
 });

@@ -16,7 +16,10 @@ const UNIT = [
   "(?:a|per) second",
   String.raw`\/s`,
 ].join("|");
-const FIGURE = new RegExp(String.raw`(?<![\d.,\p{L}-])\d[\d,]*(?:\.\d+)?(?: |&nbsp;)?(?:${UNIT})(?!\p{L})`, "gu");
+const FIGURE = new RegExp(
+  String.raw`(?<![\d.,\p{L}-])\d[\d,]*(?:\.\d+)?(?: |&nbsp;)?(?:${UNIT})(?!\p{L})`,
+  "gu",
+);
 /** A cell of a table with a number and nothing else: its unit is in the table's head. */
 const CELL = /(?<=\|\s*)[-~]?\d[\d.,]*(?=\s*\|)/gu;
 const MARKED = /-?\d[\d,]*(?:\.\d+)?<!--[^>]*-->/gu;

@@ -12,7 +12,15 @@ suite("a distribution", () => {
 
   test("has a median that leans to neither side, however few values there are", () => {
     assert.deepEqual(
-      [[[2], [4]], [[1, 2, 3]], [[4, 1], [3, 2]], [[7]]].map((rounds) => distributionOf(rounds).p50),
+      [
+        [[2], [4]],
+        [[1, 2, 3]],
+        [
+          [4, 1],
+          [3, 2],
+        ],
+        [[7]],
+      ].map((rounds) => distributionOf(rounds).p50),
       [3, 2, 2.5, 7],
     );
   });
