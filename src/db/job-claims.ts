@@ -116,6 +116,8 @@ export class JobClaims<Data extends object> {
     const askedMs = now();
     const jobs = await this.#boss.fetch<Data>(this.#queue, { batchSize: limit });
     return jobs.map(({ id, data, retryCount }) => {
+      // That a claim was lost may be seen here first: whoever stood still takes its own job again.
+      this.lose(id);
       const lost = new AbortController();
       this.#held.set(id, { attempt: { id, retryCount }, lost, trustedUntilMs: this.#trustedFrom(askedMs) });
       return { id, data, earlierClaims: retryCount, lost: lost.signal };

@@ -127,7 +127,10 @@ class PostgresDeliveries implements DeliveryQueue {
     return recorded.length > 0;
   }
 
-  async settle(settlements: readonly DeliverySettlement[]): Promise<readonly DeliverySettlement[]> {
+  async settle(all: readonly DeliverySettlement[]): Promise<readonly DeliverySettlement[]> {
+    // What was lost may be held by a later claim of this process.
+    const settlements = all.filter(({ delivery }) => !delivery.lost.aborted);
+    if (settlements.length === 0) return [];
     let settled = settlements;
     if (!(await this.#settleAll(settlements))) {
       const one: DeliverySettlement[] = [];
@@ -142,6 +145,7 @@ class PostgresDeliveries implements DeliveryQueue {
   }
 
   async defer(delivery: Delivery, afterSeconds: number): Promise<void> {
+    if (delivery.lost.aborted) return;
     await unlessLost(this.#database, (connection) =>
       this.#claims.defer(connection, delivery.taskId, afterSeconds),
     );
@@ -149,7 +153,8 @@ class PostgresDeliveries implements DeliveryQueue {
   }
 
   async release(deliveries: readonly Delivery[]): Promise<void> {
-    await this.#claims.release(deliveries.map(({ taskId }) => taskId));
+    const ours = deliveries.filter(({ lost }) => !lost.aborted);
+    await this.#claims.release(ours.map(({ taskId }) => taskId));
   }
 
   close(): void {

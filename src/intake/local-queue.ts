@@ -168,23 +168,24 @@ class PostgresQueue implements LocalQueue {
   }
 
   async start(claims: readonly Claim[]): ReturnType<LocalQueue["start"]> {
-    const started = await startTasks(this.#database, idsOf(claims));
+    const ours = notLost(claims);
+    const started = await startTasks(this.#database, idsOf(ours));
     const byId = new Map(started.map((one) => [one.task.id, one]));
     // Jobs whose tasks are settled or were deleted have nothing left to do.
-    const gone = claims.filter(({ taskId }) => !byId.has(taskId));
+    const gone = ours.filter(({ taskId }) => !byId.has(taskId));
     if (gone.length > 0) await this.#discard(gone);
-    return pair(claims, (id) => byId.get(id));
+    return pair(ours, (id) => byId.get(id));
   }
 
   async #discard(claims: readonly Claim[]): Promise<void> {
-    const ids = this.#claims.heldOf(idsOf(claims));
+    const ids = this.#heldOf(claims);
     await unlessLost(this.#database, (connection) => this.#claims.finish(connection, ids));
     this.#claims.forget(ids);
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly Settlement[]> {
-    const known = new Set(this.#claims.heldOf(settlements.map(({ claim }) => claim.taskId)));
-    const held = settlements.filter(({ claim }) => known.has(claim.taskId) && !claim.lost.aborted);
+    const known = new Set(this.#heldOf(settlements.map(({ claim }) => claim)));
+    const held = settlements.filter(({ claim }) => !claim.lost.aborted && known.has(claim.taskId));
     if (held.length === 0) return [];
     let stored: readonly Settlement[] = held;
     if (!(await this.#settleAll(held))) {
@@ -201,18 +202,19 @@ class PostgresQueue implements LocalQueue {
   }
 
   async release(claims: readonly Claim[], begun?: "begun"): Promise<void> {
-    const ids = this.#claims.heldOf(idsOf(claims));
+    const ids = this.#heldOf(claims);
     if (ids.length === 0) return;
     if (begun !== undefined) await this.unstart(claims);
     await this.#claims.release(ids);
   }
 
   async unstart(claims: readonly Claim[]): Promise<void> {
-    const ids = this.#claims.heldOf(idsOf(claims));
+    const ids = this.#heldOf(claims);
     if (ids.length > 0) await unstartTasks(this.#database, ids);
   }
 
   async defer(claim: Claim, afterSeconds: number): Promise<void> {
+    if (claim.lost.aborted) return;
     await unlessLost(this.#database, (connection) =>
       this.#claims.defer(connection, claim.taskId, afterSeconds),
     );
@@ -229,7 +231,7 @@ class PostgresQueue implements LocalQueue {
 
   async withdraw(claims: readonly Claim[]): Promise<readonly string[]> {
     const removed: string[] = [];
-    for (const id of this.#claims.heldOf(idsOf(claims))) {
+    for (const id of this.#heldOf(claims)) {
       const gone = await unlessLost(this.#database, async (connection) => {
         const deleted = await deleteTasks(connection, [id]);
         // One that was begun before stays, and so does its job.
@@ -254,6 +256,11 @@ class PostgresQueue implements LocalQueue {
     this.#claims.close();
     this.#closed ??= this.#ownJobs?.stop({ graceful: false, close: false }) ?? Promise.resolve();
     return this.#closed;
+  }
+
+  /** The ids of those that were not lost, as far as is known here: the task of one that was may be held by a later claim. */
+  #heldOf(claims: readonly Claim[]): readonly string[] {
+    return this.#claims.heldOf(idsOf(notLost(claims)));
   }
 
   /** All or none: false when a claim was lost, and then nothing has changed. */
@@ -287,6 +294,10 @@ function jobOf(task: Task): { readonly id: string; readonly data: JobData } {
 
 function idsOf(claims: readonly Claim[]): readonly string[] {
   return claims.map(({ taskId }) => taskId);
+}
+
+function notLost(claims: readonly Claim[]): readonly Claim[] {
+  return claims.filter(({ lost }) => !lost.aborted);
 }
 
 function pair<Value>(

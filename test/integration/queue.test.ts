@@ -241,6 +241,26 @@ function suite(where: () => Promise<{ url: string | null; home: string }>): void
     await queue.settle(again.map((claim) => settlement(claim, { id: claim.taskId, package: "p", raw: "r" })));
   });
 
+  test("a task that comes back to the process that lost it without noticing is not settled, given back or put off by its earlier claim", async () => {
+    const [task] = tasks(1);
+    assert.ok(task !== undefined);
+    await queue.enqueue([task]);
+    const earlier = await takeOne(queue);
+    await queue.start([earlier]);
+    // As the job library does with what was not renewed.
+    await database.query("update pgboss.job set state = 'retry', start_after = now() where id = $1", [task.id]);
+    const claim = await takeOne(queue);
+    assert.ok(earlier.lost.aborted, "the earlier run ends");
+    assert.ok(!claim.lost.aborted && queue.holds(claim) && !queue.holds(earlier));
+    await queue.release([earlier], "begun");
+    await queue.defer(earlier, 60);
+    assert.equal((await queue.start([earlier])).size, 0);
+    assert.deepEqual(await queue.settle([settlement(earlier, task)]), []);
+    assert.equal((await queue.start([claim])).get(claim)?.starts, 2);
+    assert.equal((await queue.settle([settlement(claim, task)])).length, 1);
+    assert.deepEqual(await queue.take(1), []);
+  });
+
   test("one that fails stops no other; what may succeed later is tried again; what throws is an outcome", async () => {
     const some = tasks(20);
     await queue.enqueue(some);
