@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import type { Settings } from "../config/settings.ts";
 import {
   type OpenKatSettings,
@@ -33,6 +31,7 @@ import { openTraces } from "../telemetry/traces.ts";
 import { Deliverer } from "./deliverer.ts";
 import { deliverySteps, type Destinations } from "./delivery-plan.ts";
 import { type DerivedRawBounds, tooManyRaws } from "./derived-raws.ts";
+import { every } from "./every.ts";
 import { FreshRuns } from "./fresh-runs.ts";
 import { HeapGrowth, LARGE_OUTPUT_BYTES } from "./heap-growth.ts";
 import { IntakePump } from "./intake-pump.ts";
@@ -59,6 +58,8 @@ const INSTALLED_POLL_MS = 2000;
 const RECONCILE_MS = 60_000;
 const HOUSEKEEPING_MS = 10 * 60_000;
 const EVICT_MS = 10_000;
+/** Of the time: it takes longer the more is kept. */
+const EVICT_SHARE = 0.01;
 const PRUNED_AT_ONCE = 1000;
 /** How long handing back may take, milliseconds. */
 const HAND_BACK_MS = 5000;
@@ -265,10 +266,18 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     log.info("tasks handed back to the scheduler", { count: ids.length });
   };
 
+  const again = {
+    signal: timed,
+    onError: (error: unknown) => {
+      // Of a service that is away; that is told by whoever asks it.
+      if (error instanceof WhiskersError) return;
+      log.error("background work failed; it is done again", { reason: messageOf(error) });
+    },
+  };
   const periodic = [
-    every(REFRESH_MS, timed, () => packages.refresh()),
-    every(INSTALLED_POLL_MS, timed, () => packages.refreshWhenInstalled()),
-    every(HOUSEKEEPING_MS, timed, async () => {
+    every({ ...again, ms: REFRESH_MS }, () => packages.refresh()),
+    every({ ...again, ms: INSTALLED_POLL_MS }, () => packages.refreshWhenInstalled()),
+    every({ ...again, ms: HOUSEKEEPING_MS }, async () => {
       await folder.sweep();
       // Also where none is kept any more: what was lies there.
       if (config.cacheBytes === 0) await evictOutputs(database, Infinity, config.cacheMs);
@@ -281,7 +290,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     const evict = async (): Promise<void> => {
       await evictOutputs(database, config.cacheBytes, config.cacheMs);
     };
-    periodic.push(every(EVICT_MS, timed, evict, "at once"));
+    periodic.push(every({ ...again, ms: EVICT_MS, atOnce: true, mostShare: EVICT_SHARE }, evict));
   }
   if (clients !== null && config.reconcileAfterMs > 0) {
     const { mula } = clients;
@@ -296,14 +305,8 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
       for (const id of found.requeued) log.warn("a task that nobody knew of was queued again", { task: id });
       for (const id of found.told) log.warn("the end of a task was told again", { task: id });
     };
-    periodic.push(every(RECONCILE_MS, timed, look, "at once"));
+    periodic.push(every({ ...again, ms: RECONCILE_MS, atOnce: true }, look));
   }
-  const guarded = periodic.map((loop) =>
-    loop.catch((error: unknown) => {
-      log.error("background work ended", { reason: messageOf(error) });
-    }),
-  );
-
   let operationsUrl: string | null = null;
   if (config.operationsPort !== null) {
     const server = await startOperationsServer({
@@ -331,7 +334,7 @@ export async function runSupervisor(options: RunSupervisorOptions): Promise<void
     for (const one of ended) if (one.status === "rejected") throw one.reason;
   } finally {
     background.abort();
-    await Promise.all(guarded);
+    await Promise.all(periodic);
   }
 }
 
@@ -410,22 +413,4 @@ async function runChecked(
     (toOctopoes ? undeliverable(meta, run.records) : null) ?? tooManyRaws(task.rawData, run.records, bounds);
   if (reason === null) return run;
   return { ...run, outcome: { status: "failed", code: "invalid-output", message: reason } };
-}
-
-/** Does it again and again until the signal aborts; what fails is done again the next time. */
-async function every(
-  ms: number,
-  signal: AbortSignal,
-  work: () => Promise<void>,
-  first: "later" | "at once" = "later",
-): Promise<void> {
-  for (let isFirst = true; !signal.aborted; isFirst = false) {
-    if (!isFirst || first === "later") await sleep(ms, undefined, { signal }).catch(() => {});
-    if (signal.aborted) return;
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof WhiskersError)) throw error;
-    }
-  }
 }

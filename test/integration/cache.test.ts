@@ -1,9 +1,11 @@
 /** Results that are kept for later runs with the same code and input, on both databases. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 
 import { openDatabase } from "../../src/db/open-database.ts";
 import { evictOutputs } from "../../src/db/sql/evict-outputs.ts";
+import { insertRuns } from "../../src/db/sql/insert-runs.ts";
 import { eventually } from "../fixtures/eventually.ts";
 import { noPostgres, type PostgresServer, startPostgres } from "../fixtures/postgres-server.ts";
 import { superviseWorld } from "../fixtures/supervise-world.ts";
@@ -107,6 +109,34 @@ function common(database: () => Promise<string | null>): void {
       assert.equal(supervisor.log.filter((line) => "cached" in line).length, 0);
       await ended(supervisor);
     }
+  });
+
+  test("what is kept counts in bytes, and what has no room even alone takes nothing along", async () => {
+    const supervisor = await here.start(ON);
+    const small = await work("small");
+    await work("large");
+    await ended(supervisor);
+    await using ledger = await open();
+    const output = '{"objects":[],"text":"\u00e9\u4e16\ud83d\ude00"}';
+    const row = { id: randomUUID(), taskId: small, normalizer: "kept", status: "succeeded" } as const;
+    await insertRuns(ledger, [{ ...row, code: null, document: "{}", output, cacheKey: "wide", overMs: 0 }]);
+    const [wide] = await ledger.query<{ bytes: number }>(
+      "delete from whiskers.cache where key = 'wide' returning output_bytes::int as bytes",
+    );
+    assert.equal(wide?.bytes, Buffer.byteLength(output));
+    await ledger.query(
+      `update whiskers.cache set output_bytes = 1000000
+       where run_id in (select id from whiskers.run where task_id <> $1)`,
+      [small],
+    );
+    const all = await ledger.query("select key from whiskers.cache");
+    assert.equal(await evictOutputs(ledger, 500_000, DAY_MS), all.length - 1);
+    const left = await ledger.query<{ task: string }>(
+      "select task_id as task from whiskers.cache join whiskers.run on run.id = run_id",
+    );
+    assert.deepEqual(left, [{ task: small }]);
+    await evictOutputs(ledger, 0, DAY_MS);
+    await ledger.query("delete from whiskers.run where id = $1", [row.id]);
   });
 
   test("what was used longest ago leaves first, then what is too old; its output goes with it", async () => {

@@ -71,7 +71,7 @@ async function insertOutputs(connection: Connection, runs: readonly RunRow[]): P
 /** Under a key that is there already the earlier one stays. */
 async function keepOutputs(connection: Connection, runs: readonly RunRow[]): Promise<void> {
   const kept = runs.flatMap(({ id, cacheKey, output }) =>
-    cacheKey === null || output === null ? [] : [{ id, cacheKey, bytes: output.length }],
+    cacheKey === null || output === null ? [] : [{ id, cacheKey, bytes: Buffer.byteLength(output) }],
   );
   if (kept.length === 0) return;
   await connection.query(
