@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
 import { suite, test } from "node:test";
 
 import { distributionOf } from "../src/bench/distribution.ts";
 import { compareResults, compareText, surroundingsText } from "./compare.ts";
+
+const HERE = import.meta.dirname;
 
 /** Rounds of a machine whose minutes differ by a few percent, each with noise of its own. */
 function measured(ms: number, seed: number): ReturnType<typeof distributionOf> {
@@ -78,5 +82,15 @@ suite("two results are compared", () => {
       row: { runMs: distributionOf([[ms]]) },
     });
     assert.deepEqual(compareResults(once(1), once(9)), { compared: 0, changes: [] });
+  });
+
+  test("two that have nothing in common are no result that nothing got worse", () => {
+    const [runs, growth] = ["runs", "growth"].map((topic) => globSync(`results/*-${topic}.json`, { cwd: HERE })[0] ?? "");
+    const compare = (before = "", now = ""): ReturnType<typeof spawnSync> =>
+      spawnSync(process.execPath, ["main.ts", "--compare", before, "--of", now, "--fail-if-worse"], { cwd: HERE });
+    const { status, stderr } = compare(runs, growth);
+    assert.equal(status, 2, String(stderr));
+    assert.match(String(stderr), /there is nothing to compare/u);
+    assert.equal(compare(runs, runs).status, 0);
   });
 });

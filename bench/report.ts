@@ -25,6 +25,7 @@ export function measurementsOf({
   table,
   records,
   largeRaw,
+  supervise = [],
   pipeline = [],
   curves = [],
 }: Report): Readonly<Record<string, object>> {
@@ -32,6 +33,7 @@ export function measurementsOf({
     ...Object.fromEntries((table?.rows ?? []).map((row) => [rowKey(row), row])),
     ...(records === undefined ? {} : { records }),
     ...(largeRaw === undefined ? {} : { "large-raw": largeRaw }),
+    ...Object.fromEntries(supervise.map((row) => [`${row.state}-${row.database}`, row])),
     ...Object.fromEntries(pipeline.map((row) => [row.name, row])),
     ...Object.fromEntries(curves.map((curve) => [`curve-${curve.name}`, curve])),
   };
