@@ -3,8 +3,8 @@ import path from "node:path/posix";
 import { USUAL_PATH } from "../../domain/usual-path.ts";
 import type { Guest, Package, Root } from "../../domain/package.ts";
 import { WhiskersError } from "../../errors.ts";
-import { findAll } from "../interpreters.ts";
 import { findPhp } from "../php.ts";
+import { programDigest } from "../program-digest.ts";
 import { compileJavaScriptSdk, compilePython } from "./compile-ahead.ts";
 import { findInRoot } from "./find-in-root.ts";
 import { describePythonInside } from "./python-inside.ts";
@@ -128,18 +128,12 @@ async function prepareProgram(
   { kind, argv: [program = ""] }: Guest & { readonly kind: "program" | "command" },
 ): Promise<PreparedView> {
   const { root } = pkg;
-  if (!program.includes("/")) {
-    if (root !== null) findProgram(root, program);
-    else if (findAll(program, USUAL_PATH).length === 0) {
-      const message = `no program ${program}: looked for it in ${USUAL_PATH}`;
-      throw new WhiskersError("environment-missing", message);
-    }
-  }
+  if (root !== null && !program.includes("/")) findProgram(root, program);
   return {
     pkg,
     environment:
       root === null
-        ? { name: kind, version: "", digest: null }
+        ? { name: kind, version: "", digest: await programDigest(program, USUAL_PATH) }
         : { name: root.name, version: "", digest: root.digest },
     entries: await host.makeEntries({ ...partsOf(pkg, host), programs: true }),
     interpreter: null,

@@ -3,8 +3,9 @@ import { mkdir } from "node:fs/promises";
 import type { Package } from "../../../domain/package.ts";
 import { WhiskersError } from "../../../errors.ts";
 import type { Driver, OpenRequest, Prepared, Probe, Sandbox } from "../../driver.ts";
-import { findAll, findPython } from "../../interpreters.ts";
+import { findPython } from "../../interpreters.ts";
 import { findPhp } from "../../php.ts";
+import { programDigest } from "../../program-digest.ts";
 import { NO_PROTECTIONS } from "./no-protections.ts";
 import { openProcess } from "./open-process.ts";
 import type { InlinePrepared } from "./open-process.ts";
@@ -77,14 +78,8 @@ class InlineDriver implements Driver {
       }
       case "program":
       case "command": {
-        const [program = ""] = guest.argv;
-        if (!program.includes("/") && findAll(program, searchPath).length === 0) {
-          throw new WhiskersError(
-            "environment-missing",
-            `no program ${program}: looked for it in ${searchPath}`,
-          );
-        }
-        return { pkg, environment: { name: guest.kind, version: "", digest: null }, interpreter: null };
+        const digest = await programDigest(guest.argv[0] ?? "", searchPath);
+        return { pkg, environment: { name: guest.kind, version: "", digest }, interpreter: null };
       }
       case "wasm":
         throw new WhiskersError("runtime-unavailable", "WebAssembly runs in the runtime `wasm`");
