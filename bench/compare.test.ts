@@ -85,9 +85,13 @@ suite("two results are compared", () => {
   });
 
   test("two that have nothing in common are no result that nothing got worse", () => {
-    const [runs, growth] = ["runs", "growth"].map((topic) => globSync(`results/*-${topic}.json`, { cwd: HERE })[0] ?? "");
+    const [runs, growth] = ["runs", "growth"].map(
+      (topic) => globSync(`results/*-${topic}.json`, { cwd: HERE })[0] ?? "",
+    );
     const compare = (before = "", now = ""): ReturnType<typeof spawnSync> =>
-      spawnSync(process.execPath, ["main.ts", "--compare", before, "--of", now, "--fail-if-worse"], { cwd: HERE });
+      spawnSync(process.execPath, ["main.ts", "--compare", before, "--of", now, "--fail-if-worse"], {
+        cwd: HERE,
+      });
     const { status, stderr } = compare(runs, growth);
     assert.equal(status, 2, String(stderr));
     assert.match(String(stderr), /there is nothing to compare/u);

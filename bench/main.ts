@@ -150,7 +150,10 @@ function tellChanges(
 ): readonly Change[] {
   const compared = compareResults(before.measurements, now.measurements);
   if (compared.compared === 0)
-    throw new WhiskersError("usage", "nothing was measured in several rounds both then and now: there is nothing to compare");
+    throw new WhiskersError(
+      "usage",
+      "nothing was measured in several rounds both then and now: there is nothing to compare",
+    );
   output.write(surroundingsText(before, now) + compareText(compared));
   return compared.changes;
 }

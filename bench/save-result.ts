@@ -22,7 +22,10 @@ export function saveResult(
   topic: string,
   name: string,
   figures: object,
-  { folder = RESULTS, machine = describeMachine() }: { readonly folder?: string; readonly machine?: Machine } = {},
+  {
+    folder = RESULTS,
+    machine = describeMachine(),
+  }: { readonly folder?: string; readonly machine?: Machine } = {},
 ): void {
   const date = new Date().toISOString().slice(0, 10);
   const file = path.join(folder, `${date}-${topic}.json`);
@@ -43,6 +46,9 @@ function earlierIn(file: string, machine: Machine): ResultFile["measurements"] {
   const earlier = JSON.parse(readFileSync(file, "utf8")) as ResultFile;
   if (isDeepStrictEqual(earlier.machine, machine)) return earlier.measurements;
   return Object.fromEntries(
-    Object.entries(earlier.measurements).map(([name, figures]) => [name, { machine: earlier.machine, ...figures }]),
+    Object.entries(earlier.measurements).map(([name, figures]) => [
+      name,
+      { machine: earlier.machine, ...figures },
+    ]),
   );
 }

@@ -24,7 +24,7 @@ const NOWHERE: Database = {
 test("a result of one of this machine's programs is not that of another of its name", async () => {
   const folder = mkdtempSync(path.join(tmpdir(), "whiskers-programs-"));
   try {
-    const { keyOf } = resultCache(NOWHERE, "1", 1000);
+    const results = resultCache(NOWHERE, "1", 1000);
     const raw = { id: "r", path: "/dev/null", sizeBytes: 0, sha256: "00", mimeTypes: ["text/plain"] };
     const keys: string[] = [];
     const environments: string[] = [];
@@ -36,7 +36,7 @@ test("a result of one of this machine's programs is not that of another of its n
         const pkg = commandPackage(folder, argv);
         const description = await sandboxes.describe(pkg, { runtime: "inline", state: "fresh" });
         environments.push(String(description.environment.digest));
-        keys.push(keyOf(pkg, description, benchMeta(), raw));
+        keys.push(results.keyOf(pkg, description, benchMeta(), raw));
       }
       await sandboxes.close();
     }

@@ -248,7 +248,9 @@ function suite(where: () => Promise<{ url: string | null; home: string }>): void
     const earlier = await takeOne(queue);
     await queue.start([earlier]);
     // As the job library does with what was not renewed.
-    await database.query("update pgboss.job set state = 'retry', start_after = now() where id = $1", [task.id]);
+    await database.query("update pgboss.job set state = 'retry', start_after = now() where id = $1", [
+      task.id,
+    ]);
     const claim = await takeOne(queue);
     assert.ok(earlier.lost.aborted, "the earlier run ends");
     assert.ok(!claim.lost.aborted && queue.holds(claim) && !queue.holds(earlier));
