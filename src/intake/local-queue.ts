@@ -122,6 +122,8 @@ class PostgresQueue implements LocalQueue {
   readonly #ownJobs: PgBoss | null;
   readonly #deliver: LocalQueueOptions["deliver"] | null;
   readonly #earlier = new WeakMap<Claim, number>();
+  /** How often tasks had been begun when they were read. */
+  readonly #starts = new WeakMap<Claim, number>();
   #closed: Promise<void> | null = null;
 
   constructor(
@@ -164,12 +166,17 @@ class PostgresQueue implements LocalQueue {
 
   async read(claims: readonly Claim[]): ReturnType<LocalQueue["read"]> {
     const found = new Map((await readTasks(this.#database, idsOf(claims))).map((row) => [row.task.id, row]));
-    return pair(claims, (id) => found.get(id));
+    const read = pair(claims, (id) => found.get(id));
+    for (const [claim, { starts }] of read) this.#starts.set(claim, starts);
+    return read;
   }
 
   async start(claims: readonly Claim[]): ReturnType<LocalQueue["start"]> {
     const ours = notLost(claims);
-    const started = await startTasks(this.#database, idsOf(ours));
+    const started = await startTasks(
+      this.#database,
+      ours.map((claim) => ({ id: claim.taskId, earlier: this.#starts.get(claim) ?? null })),
+    );
     const byId = new Map(started.map((one) => [one.task.id, one]));
     // Jobs whose tasks are settled or were deleted have nothing left to do.
     const gone = ours.filter(({ taskId }) => !byId.has(taskId));

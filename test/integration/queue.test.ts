@@ -13,6 +13,7 @@ import { pathToFileURL } from "node:url";
 import type { Database } from "../../src/db/database.ts";
 import { migrate } from "../../src/db/migrate.ts";
 import { openDatabase } from "../../src/db/open-database.ts";
+import { persistent } from "../../src/db/persistent.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { WhiskersError } from "../../src/errors.ts";
@@ -263,6 +264,27 @@ function suite(where: () => Promise<{ url: string | null; home: string }>): void
     assert.deepEqual(await queue.take(1), []);
   });
 
+  test("a task whose start was answered to nobody was begun once", async () => {
+    const lossy = await openLocalQueue(persistent(losingOneAnswer(database, "set starts"), INSISTING), {
+      onError: fail,
+    });
+    try {
+      const [task] = tasks(1);
+      assert.ok(task !== undefined);
+      await lossy.enqueue([task]);
+      const claim = await takeOne(lossy);
+      assert.equal((await lossy.read([claim])).get(claim)?.starts, 0);
+      assert.equal((await lossy.start([claim])).get(claim)?.starts, 1);
+      await lossy.release([claim]);
+      const again = await takeOne(lossy);
+      await lossy.read([again]);
+      assert.equal((await lossy.start([again])).get(again)?.starts, 2);
+      await lossy.settle([settlement(again, task)]);
+    } finally {
+      await lossy.close();
+    }
+  });
+
   test("one that fails stops no other; what may succeed later is tried again; what throws is an outcome", async () => {
     const some = tasks(20);
     await queue.enqueue(some);
@@ -398,6 +420,26 @@ async function abandonAll(database: Database): Promise<void> {
   await database.query(
     "update pgboss.job set heartbeat_on = now() - interval '1 minute' where state = 'active'",
   );
+}
+
+const INSISTING = { giveUpMs: 10_000, onTrouble: () => {}, stop: never };
+
+/** As when the server is restarted between doing it and saying so: the first statement that has this in it. */
+function losingOneAnswer(database: Database, part: string): Database {
+  let lost = false;
+  return {
+    kind: database.kind,
+    version: database.version,
+    script: (statements) => database.script(statements),
+    transaction: (work) => database.transaction(work),
+    close: () => database.close(),
+    async query(statement, values) {
+      const rows = await database.query<never>(statement, values);
+      if (lost || !statement.includes(part)) return rows;
+      lost = true;
+      throw Object.assign(new Error("terminating connection"), { code: "57P01" });
+    },
+  };
 }
 
 async function takeOne(queue: LocalQueue): Promise<Claim> {
