@@ -131,6 +131,9 @@ async function main(): Promise<number> {
     for (const [name, figures] of Object.entries(measurements)) saveResult(topic, name, figures);
   process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
   if (report.table !== undefined && report.table.failed.length > 0) return 3;
+  // Nothing that is promised was measured: that is no promise kept.
+  if (values.check === true && report.verdicts.length === 0)
+    throw new WhiskersError("usage", "--check: nothing of what was measured is promised");
   const broken = values.check === true && report.verdicts.some(({ kept }) => !kept);
   if (before === null) return broken ? 1 : 0;
   // Standard output has one document.

@@ -14,8 +14,10 @@ import {
   judgePipeline,
   judgeRest,
   judgeRows,
+  judgeSoak,
   judgeSupervise,
   judgeThroughput,
+  type Soak,
   type Verdict,
 } from "./promises.ts";
 import { readResultFile, RESULTS } from "./quotes.ts";
@@ -39,6 +41,7 @@ const JUDGED = [
   "S18",
   "S34",
   "S35",
+  "S36",
 ];
 
 suite("figures that SPECIFICATION.md promises", () => {
@@ -78,6 +81,7 @@ function verdictsOfNewest(): readonly Verdict[] {
     ...judgePipeline(Object.values(newestOf("pipeline")) as PipelineRow[]),
     ...judgeGrowth(Object.values(newestOf("growth")).filter((one): one is Curve => "lastExponent" in one)),
     ...judgeThroughput(newestOf("throughput")),
+    ...judgeSoak(newestOf("soak")["reuse-server"] as Soak),
   ];
 }
 

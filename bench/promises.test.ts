@@ -7,12 +7,22 @@ import type { BenchRow } from "../src/bench/measure-ways.ts";
 import type { Curve } from "./growth.ts";
 import type { PipelineRow } from "./measure-pipeline.ts";
 import type { SuperviseFigures } from "./measure-supervise.ts";
-import { judgeGrowth, judgePipeline, judgeRows, judgeSupervise, type Verdict } from "./promises.ts";
+import {
+  judgeGrowth,
+  judgePipeline,
+  judgeRows,
+  judgeSoak,
+  judgeSupervise,
+  type Soak,
+  type Verdict,
+} from "./promises.ts";
 import type { ResultFile } from "./save-result.ts";
 
 const RESULTS = path.join(import.meta.dirname, "results");
 /** Between the first measurement and the last of one supervisor; JavaScript's heap without its garbage. */
 const MOST_GROWTH_BYTES = 2e6;
+/** What is resident varies by that much when nothing is kept. */
+const MOST_RESIDENT_GROWTH = 1.05;
 
 /** By promise, of how many rows: in bubblewrap and by util-linux, in runc, by the engine, in gVisor; Python and JavaScript. */
 const RUNS_JUDGED = { S1: 5, S2: 3, S11: 3, S3: 2, S12: 4, S18: 3 };
@@ -39,7 +49,24 @@ test("what was measured of the supervisor keeps what is promised", () => {
   const [first, last] = [long.memory.curve[0], long.memory.curve.at(-1)];
   assert.deepEqual([long.slots, last?.tasks], [16, 20_000]);
   assert.ok((last?.heapBytes ?? Infinity) - (first?.heapBytes ?? 0) < MOST_GROWTH_BYTES);
+  assert.ok((last?.bytes ?? Infinity) < (first?.bytes ?? 0) * MOST_RESIDENT_GROWTH);
   assert.ok(rows.every(({ tasksPerSecond }) => tasksPerSecond > 0));
+});
+
+test("what was measured over an hour keeps what is promised", () => {
+  const verdicts = judgeSoak(newestOf("soak")["reuse-server"] as Soak);
+  assert.deepEqual(countByNumber(verdicts), { S36: 2 });
+  assert.deepEqual(
+    verdicts.filter(({ kept }) => !kept),
+    [],
+  );
+  const points = [100, 101, 130, 102].map((bytes) => ({ heapBytes: bytes, residentBytes: 100 }));
+  const growing = judgeSoak({ minutes: 60, curve: points });
+  assert.deepEqual(
+    growing.map(({ kept }) => kept),
+    [false, true],
+  );
+  assert.deepEqual(judgeSoak({ minutes: 10, curve: points }), []);
 });
 
 test("what was measured of runs keeps what is promised", () => {

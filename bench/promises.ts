@@ -242,3 +242,25 @@ function judgeCpu(where: string, ms: number): Verdict {
     kept: ms <= MOST_CPU_MS,
   };
 }
+
+/** What `bench/soak.ts` saw of a supervisor, in the order of time. */
+export interface Soak {
+  readonly minutes: number;
+  readonly curve: readonly { readonly heapBytes: number; readonly residentBytes: number }[];
+}
+
+const SOAK_MINUTES = 60;
+const MOST_SOAK_GROWTH = 0.05;
+
+/** What is promised about a supervisor's memory over an hour of load. Nothing is said of a shorter time. */
+export function judgeSoak({ minutes, curve }: Soak): readonly Verdict[] {
+  const [first, last] = [curve[0], curve.at(-1)];
+  if (minutes < SOAK_MINUTES || first === undefined || last === undefined || first === last) return [];
+  const grew = (of: "heapBytes" | "residentBytes"): number =>
+    Math.max(...curve.map((point) => point[of])) / first[of] - 1;
+  return (["heapBytes", "residentBytes"] as const).map((of) => ({
+    promise: `S36 over ${SOAK_MINUTES} minutes of load the supervisor's memory grows by at most ${MOST_SOAK_GROWTH * 100} percent (${of})`,
+    measured: `${(grew(of) * 100).toFixed(1)} percent`,
+    kept: grew(of) <= MOST_SOAK_GROWTH,
+  }));
+}
