@@ -156,8 +156,9 @@ export class JobClaims<Data extends object> {
   /** Gives jobs back, for anybody to take at once. Those that were lost are nobody's concern. */
   async release(ids: readonly string[]): Promise<void> {
     const attempts = this.#attemptsOf(ids);
-    if (attempts.length > 0) await this.#boss.fail(this.#queue, attempts, { released: true });
+    // First: it may be here again, by a claim of its own, before we hear that it was given back.
     this.forget(ids);
+    if (attempts.length > 0) await this.#boss.fail(this.#queue, attempts, { released: true });
   }
 
   /** No longer renews these: they ended. */
