@@ -15,7 +15,7 @@ function bossOfOneJob(onFail: () => Promise<void>): PgBoss {
     fetch: () => Promise.resolve([{ id: "job", data: {}, retryCount: (retryCount += 1) }] as never),
     fail: async () => {
       await onFail();
-      return { jobs: [], requested: 1, affected: 1 } as never;
+      return { jobs: [], requested: 1, affected: 1 };
     },
   };
   return boss as PgBoss;

@@ -431,7 +431,7 @@ function losingOneAnswer(database: Database, part: string): Database {
     kind: database.kind,
     version: database.version,
     script: (statements) => database.script(statements),
-    transaction: (work) => database.transaction(work),
+    transaction: (inside) => database.transaction(inside),
     close: () => database.close(),
     async query(statement, values) {
       const rows = await database.query<never>(statement, values);
