@@ -35,8 +35,11 @@ describe("what is being made for microVMs", () => {
       const place = path.join(folder, "microvm", where);
       const own = draftIn(place);
       const anothers = own.replace(/-\d+-(\d+-\d+)$/u, "-7-$1");
-      const nobodys = path.join(place, ".559-83bab92f");
-      const young = path.join(place, ".560-83bab92f");
+      // Of a process that cannot be seen.
+      const [nobodys, young] = [1, 2].map((number) =>
+        own.replace(/whiskers-\d+-\d+-\d+-\d+$/u, `whiskers-1-7-8-${number}`),
+      );
+      assert.ok(nobodys !== undefined && young !== undefined);
       const kept = path.join(place, "kept");
       for (const draft of [own, anothers, nobodys, young, kept]) {
         mkdirSync(draft, { recursive: true });

@@ -1,17 +1,11 @@
-import { randomBytes } from "node:crypto";
-import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import path from "node:path/posix";
 
-import { isStaleSandbox, sandboxNamePrefix } from "../../cgroup/owner.ts";
-
-const PREFIX = ".draft-";
-/** Of a draft that nobody can be found for, as of another container: making one takes minutes. */
-const OLD_MS = 24 * 3_600_000;
+import { newDraftName } from "../../view/drafts.ts";
 
 /** Where in a folder something is made that will be there whole or not at all. Its name says whose it is. */
 export function draftIn(folder: string): string {
-  return path.join(folder, `${PREFIX}${sandboxNamePrefix()}${randomBytes(6).readUIntBE(0, 6)}`);
+  return path.join(folder, `.draft-${newDraftName()}`);
 }
 
 /**
@@ -29,30 +23,4 @@ export async function writeWhole(file: string, content: Uint8Array, mode: number
   } finally {
     await rm(draft, { force: true });
   }
-}
-
-/** What processes that were killed were making in a folder. */
-export function removeStaleDrafts(folder: string): void {
-  for (const name of namesIn(folder)) {
-    const draft = path.join(folder, name);
-    if (!name.startsWith(".") || !(isStaleSandbox(name.slice(PREFIX.length)) || isOld(draft))) continue;
-    try {
-      rmSync(draft, { recursive: true, force: true });
-    } catch {
-      // Another user's.
-    }
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-function isOld(file: string): boolean {
-  const { mtimeMs } = lstatSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity };
-  return mtimeMs < Date.now() - OLD_MS;
 }

@@ -3,9 +3,9 @@ import path from "node:path/posix";
 
 import { removeEverywhere } from "../../cgroup/everywhere.ts";
 import { isStaleSandbox } from "../../cgroup/owner.ts";
+import { removeStaleDrafts } from "../../view/drafts.ts";
 import { argumentsOf } from "../process-tree.ts";
 import { send } from "../signals.ts";
-import { removeStaleDrafts } from "./drafts.ts";
 import { jailsIn } from "./firecracker/jail.ts";
 
 /**
@@ -21,8 +21,7 @@ export async function reap(stateDirectory: string): Promise<void> {
   for (const program of namesIn(jails))
     for (const name of namesIn(path.join(jails, program)))
       if (isStaleSandbox(name)) rmSync(path.join(jails, program, name), { recursive: true, force: true });
-  for (const folder of ["", "cache/blocks", "initramfs", "kernels", "snapshots"])
-    removeStaleDrafts(path.join(stateDirectory, "microvm", folder));
+  await removeStaleDrafts(stateDirectory);
 }
 
 function namesIn(folder: string): readonly string[] {
