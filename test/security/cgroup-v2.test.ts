@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { TestContext } from "node:test";
 
 import { runInDebian, whyNoMachine } from "../fixtures/debian-machine.ts";
 
@@ -14,7 +15,7 @@ const PARTS = [
 ];
 /** Of containers: the basics beside. */
 const CONTAINER_PARTS = [...PARTS, "three streams", "exit code and signal"];
-const DEADLINE_MS = 300_000;
+const DEADLINE_MS = 150_000;
 const CONTAINERS_DEADLINE_MS = 900_000;
 const isWhole = process.env["WHISKERS_TEST_CGROUP_V2"] === "all";
 
@@ -40,10 +41,8 @@ node --test --test-isolation=none --test-reporter=tap \\
 /** This machine may have version 1; here a kernel has version 2 and nothing else. */
 describe("cgroups of version 2, on a kernel of their own", { skip: whyNoMachine() ?? false }, () => {
   it("sandboxes are limited and measured by them, and leave none behind", async (t) => {
-    const said = await runInDebian(
-      `${CGROUPS}${contract("subprocess-bubblewrap.test.ts", PARTS)}${LEFT}`,
-      DEADLINE_MS,
-    );
+    const script = `${CGROUPS}${contract("subprocess-bubblewrap.test.ts", PARTS)}${LEFT}`;
+    const said = await runInMachine(t, script, DEADLINE_MS);
     t.diagnostic(said.split("\n").find((line) => line.startsWith("cgroups:")) ?? "");
     assert.match(said, /^0::\/service$/mu, said);
     assert.match(said, /^cgroups: cgroup v2 cpu cpuacct memory pids$/mu, said);
@@ -62,10 +61,8 @@ mkdir /tmp/share
 echo "share: $(node test/fixtures/oci-processor-share.ts /tmp/share ${runtime})"
 ls /tmp/share/oci/bundles /tmp/share/oci/records | grep whiskers- | sed 's/^/left: /'
 `;
-        const said = await runInDebian(
-          `${CGROUPS}${contract(`oci-${runtime}.test.ts`, CONTAINER_PARTS)}${script}${LEFT}`,
-          CONTAINERS_DEADLINE_MS,
-        );
+        const whole = `${CGROUPS}${contract(`oci-${runtime}.test.ts`, CONTAINER_PARTS)}${script}${LEFT}`;
+        const said = await runInMachine(t, whole, CONTAINERS_DEADLINE_MS);
         holds(said, CONTAINER_PARTS);
         leavesNothing(said);
         const share = Number(/^share: (?<share>[\d.]+)$/mu.exec(said)?.groups?.["share"]);
@@ -75,6 +72,20 @@ ls /tmp/share/oci/bundles /tmp/share/oci/records | grep whiskers- | sed 's/^/lef
     );
   }
 });
+
+/**
+ * Node.js at times stands still in an emulated machine, or crashes, before the first test has ended (one of some thirty): such a
+ * machine is started once more. Where a test has ended, or one stands still again, it is what is tested that does.
+ */
+async function runInMachine(t: TestContext, script: string, deadlineMs: number): Promise<string> {
+  try {
+    return await runInDebian(script, deadlineMs);
+  } catch (error) {
+    if (/^\s*(?:not )?ok /mu.test(String(error))) throw error;
+    t.diagnostic(`tried once more: ${String(error)}`);
+    return runInDebian(script, deadlineMs);
+  }
+}
 
 function holds(said: string, parts: readonly string[]): void {
   for (const part of parts)
