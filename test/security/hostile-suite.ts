@@ -173,7 +173,7 @@ async function openStage(
         assert.deepEqual(await whatStays(() => watched.opened.flatMap(leftovers)), []);
         for (const one of watched.opened) forget(one);
         // Others unmount theirs meanwhile.
-        const left = ourMounts().filter((mount) => !mountsBefore.includes(mount));
+        const left = newMounts(mountsBefore);
         assert.deepEqual(left, [], "mounts were left behind");
         const ours = /^(?:packages|roots|raw-.*|socket|state|whiskers-test-.*)$/;
         const files = readdirSync(targets.folder).filter((file) => !ours.test(file));
@@ -375,8 +375,22 @@ function guestKindOf(name: string): "python" | "javascript" | "command" {
 }
 
 /** Others on this machine mount and unmount too. */
+/** What is mounted where: an engine that mounts its own store anew gives it another number. proc_pid_mountinfo(5) */
 function ourMounts(): readonly string[] {
   return readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
-    .filter((line) => line.includes("whiskers"));
+    .filter((line) => line.includes("whiskers"))
+    .map((line) => {
+      const [here = "", what = ""] = line.split(" - ");
+      return [...here.split(" ").slice(3, 5), what].join(" ");
+    });
+}
+
+function newMounts(mountsBefore: readonly string[]): readonly string[] {
+  const known = [...mountsBefore];
+  return ourMounts().filter((mount) => {
+    const at = known.indexOf(mount);
+    if (at >= 0) known.splice(at, 1);
+    return at < 0;
+  });
 }
