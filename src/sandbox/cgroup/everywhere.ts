@@ -1,6 +1,7 @@
-import { accessSync, constants, readFileSync, readdirSync } from "node:fs";
+import { constants, readFileSync, readdirSync } from "node:fs";
 import path from "node:path/posix";
 
+import { mayAccess } from "../may-access.ts";
 import { killPids, readPids, removeCgroup } from "./control-files.ts";
 import { findOwnFolders } from "./hierarchies.ts";
 
@@ -10,7 +11,7 @@ import { findOwnFolders } from "./hierarchies.ts";
  */
 export async function removeEverywhere(isWanted: (name: string) => boolean): Promise<void> {
   // Where this user may make none, there are none of his.
-  for (const parent of ownFolders().filter(isWritable)) {
+  for (const parent of ownFolders().filter((folder) => mayAccess(folder, constants.W_OK))) {
     for (const name of namesIn(parent)) {
       if (!isWanted(name)) continue;
       const folder = path.join(parent, name);
@@ -26,15 +27,6 @@ function ownFolders(): readonly string[] {
     readFileSync("/proc/self/cgroup", "utf8"),
     readFileSync("/proc/self/mountinfo", "utf8"),
   );
-}
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function namesIn(folder: string): readonly string[] {

@@ -1,7 +1,8 @@
-import { accessSync, constants, mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { constants, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import path from "node:path/posix";
 
 import type { Usage } from "../../domain/outcome.ts";
+import { mayAccess } from "../may-access.ts";
 import type { Cgroup, CgroupLimits, CgroupParent, CgroupView } from "./cgroup.ts";
 import {
   killPids,
@@ -24,7 +25,7 @@ const CPU_PERIOD_US = 100_000;
 export function openCgroupsV1(hierarchies: readonly Hierarchy[]): CgroupParent | null {
   const folders = new Map<Controller, string>();
   for (const { version, controllers, folder } of hierarchies) {
-    if (version !== 1 || !isWritable(folder)) continue;
+    if (version !== 1 || !mayAccess(folder, constants.W_OK | constants.X_OK)) continue;
     for (const controller of controllers) folders.set(controller, folder);
   }
   if (folders.size === 0) return null;
@@ -39,15 +40,6 @@ export function openCgroupsV1(hierarchies: readonly Hierarchy[]): CgroupParent |
 /** The control group of version 1 that others made, by its folder in each tree. */
 export function viewCgroupV1(folders: ReadonlyMap<Controller, string>): CgroupView {
   return new CgroupV1(folders, [...new Set(folders.values())]);
-}
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK | constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function createCgroup(parents: ReadonlyMap<Controller, string>, name: string, limits: CgroupLimits): Cgroup {

@@ -1,4 +1,6 @@
-import { accessSync, constants, statSync } from "node:fs";
+import { constants, statSync } from "node:fs";
+
+import { mayAccess } from "../../may-access.ts";
 
 /** Docker's, the rootless one's, Podman's, and the rootless one's of that. */
 const USUAL_SOCKETS = [
@@ -22,16 +24,12 @@ export function findSocket(
   const runtimeFolder = env["XDG_RUNTIME_DIR"] ?? "/nonexistent";
   const sockets = usual.map((socket) => socket.replace("$XDG_RUNTIME_DIR", runtimeFolder));
   const there = sockets.filter(isSocket);
-  return there.find(isForUs) ?? there[0] ?? sockets[0] ?? null;
-}
-
-function isForUs(file: string): boolean {
-  try {
-    accessSync(file, constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return (
+    there.find((socket) => mayAccess(socket, constants.R_OK | constants.W_OK)) ??
+    there[0] ??
+    sockets[0] ??
+    null
+  );
 }
 
 function isSocket(file: string): boolean {

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import path from "node:path/posix";
 import { promisify } from "node:util";
 
 import { messageOf } from "../../../../domain/unknown.ts";
 import { findAll } from "../../../interpreters.ts";
+import { mayAccess } from "../../../may-access.ts";
 import { inheritedDescriptors } from "../../inherited-descriptors.ts";
 import type { Monitor } from "../monitor.ts";
 import { firecrackerMonitor } from "./firecracker-monitor.ts";
@@ -41,7 +42,7 @@ export async function findFirecracker(
   const jailer = isRoot ? findJailer([given, program], searchPath) : null;
   if (isRoot && jailer === null)
     return no(`${name} is not run as root without its jailer, which is neither beside it nor on the PATH`);
-  if (!isRoot && !mayUse("/dev/kvm"))
+  if (!isRoot && !mayAccess("/dev/kvm", constants.R_OK | constants.W_OK))
     return no(`${name} may not use /dev/kvm: this user has to be in that device's group`);
   const tool = (one: string): string => findAll(one, searchPath)[0] ?? one;
   return {
@@ -64,15 +65,6 @@ function findJailer(programs: readonly string[], searchPath: string): string | n
     if (beside !== program && existsSync(beside)) return beside;
   }
   return findAll("jailer", searchPath)[0] ?? null;
-}
-
-function mayUse(file: string): boolean {
-  try {
-    accessSync(file, constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 type Version = { readonly version: string } | { readonly version: null; readonly said: string };
